@@ -1,0 +1,125 @@
+"""A PACS behind Orthanc's DicomModalities: C-FIND and C-MOVE, over Orthanc's REST API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plugin.adapters.header import KEYWORDS, rules_header
+from plugin.adapters.orthanc_rest import Loopback
+from plugin.errors import SourceError, StoreError
+from plugin.ports import SeriesAnswer, StudyAnswer
+
+STUDY_KEYS = (
+    "StudyInstanceUID",
+    "PatientID",
+    "AccessionNumber",
+    "StudyDate",
+    "StudyTime",
+    "ModalitiesInStudy",
+    "StudyDescription",
+    "NumberOfStudyRelatedInstances",
+)
+SERIES_KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "NumberOfSeriesRelatedInstances")
+NOT_AT_SERIES_LEVEL = frozenset({"StudyDescription", "NumberOfFrames", "SOPClassUID", "ImageComments", "ImageType"})
+_PADDING = " \0"
+_DATE = re.compile(r"(\d{4})[.-]?(\d\d)[.-]?(\d\d)")
+_TIME = re.compile(r"(\d\d):?(\d\d):?(\d\d)?")
+
+
+class DimseSource:
+    """The Source port on ``/modalities/{alias}/query`` and ``/move``.
+
+    ``timeout`` is the longest silence, in seconds, of the PACS within one operation.
+    """
+
+    def __init__(self, alias: str, http: Loopback, target_ae_title: str, timeout: float) -> None:
+        self.alias = alias
+        self._http = http
+        self._target = target_ae_title
+        self._timeout = max(int(timeout), 1)
+
+    def find_studies(self, query: Mapping[str, str]) -> list[StudyAnswer]:
+        answers = self._find("Study", {**dict.fromkeys(STUDY_KEYS, ""), **query}, normalize=True)
+        return [study_answer(answer) for answer in answers]
+
+    def find_series(self, uid_as_given: str) -> list[SeriesAnswer]:
+        keys = dict.fromkeys((*SERIES_KEYS, *(word for word in KEYWORDS if word not in NOT_AT_SERIES_LEVEL)), "")
+        answers = self._find("Series", {**keys, "StudyInstanceUID": uid_as_given}, normalize=False)
+        return [series_answer(answer) for answer in answers]
+
+    def retrieve(self, uid_as_given: str, series: Sequence[str] = ()) -> None:
+        study = {"StudyInstanceUID": uid_as_given}
+        self._post(
+            f"/modalities/{self.alias}/move",
+            {
+                "Level": "Series" if series else "Study",
+                "Resources": [{**study, "SeriesInstanceUID": uid} for uid in series] or [study],
+                "TargetAet": self._target,
+                "Timeout": self._timeout,
+            },
+            "move",
+        )
+
+    def _find(self, level: str, query: Mapping[str, str], normalize: bool) -> list[dict[str, Any]]:
+        body = {"Level": level, "Query": query, "Normalize": normalize, "Timeout": self._timeout}
+        path = self._post(f"/modalities/{self.alias}/query", body, "find")["Path"]
+        try:
+            return list(self._http.get(f"{path}/answers?expand&simplify") or [])
+        except StoreError as error:
+            raise SourceError(f"{self.alias}: the answers to a find are not readable: {error}") from error
+        finally:
+            self._http.delete(path)
+
+    def _post(self, path: str, body: Mapping[str, object], operation: str) -> Any:
+        try:
+            return self._http.post(path, body, timeout=max(3600.0, self._timeout * 10.0))
+        except StoreError as error:
+            details = getattr(error, "details", "") or str(error)
+            raise SourceError(f"{self.alias}: {operation} failed: {details}") from error
+
+
+def study_answer(answer: Mapping[str, Any]) -> StudyAnswer:
+    """A STUDY level answer in simplified tags (DICOM PS3.4 C.6.2.1.3), trimmed and with dates in ISO form."""
+    as_given = _text(answer, "StudyInstanceUID")
+    return StudyAnswer(
+        study_instance_uid=as_given.strip(_PADDING),
+        uid_as_given=as_given,
+        accession_number=_text(answer, "AccessionNumber").strip(_PADDING),
+        patient_id=_text(answer, "PatientID").strip(_PADDING),
+        study_date=iso_date(_text(answer, "StudyDate")),
+        study_time=iso_time(_text(answer, "StudyTime")),
+        modalities=tuple(word for part in _text(answer, "ModalitiesInStudy").split("\\") if (word := part.strip(_PADDING))),
+        study_description=_text(answer, "StudyDescription").strip(_PADDING),
+        number_of_instances=_number(answer, "NumberOfStudyRelatedInstances"),
+    )
+
+
+def series_answer(answer: Mapping[str, Any]) -> SeriesAnswer:
+    """A SERIES level answer in simplified tags."""
+    as_given = _text(answer, "SeriesInstanceUID")
+    number = _number(answer, "NumberOfSeriesRelatedInstances")
+    return SeriesAnswer(as_given.strip(_PADDING), as_given, number, rules_header(answer))
+
+
+def iso_date(text: str) -> str:
+    """DICOM DA ``20200612`` as ``2020-06-12``; empty where it is none."""
+    match = _DATE.match(text.strip())
+    return "-".join(match.groups()) if match else ""
+
+
+def iso_time(text: str) -> str:
+    """DICOM TM ``080626.123`` as ``08:06:26``; empty where it is none."""
+    match = _TIME.match(text.strip())
+    return f"{match[1]}:{match[2]}:{match[3] or '00'}" if match else ""
+
+
+def _text(answer: Mapping[str, Any], keyword: str) -> str:
+    value = answer.get(keyword)
+    return value if isinstance(value, str) else ""
+
+
+def _number(answer: Mapping[str, Any], keyword: str) -> int | None:
+    text = _text(answer, keyword).strip(_PADDING)
+    return int(text) if text.isascii() and text.isdigit() else None

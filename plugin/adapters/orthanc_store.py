@@ -1,0 +1,90 @@
+"""What Orthanc holds: studies, headers, files; and their deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from plugin.adapters.header import rules_header
+from plugin.adapters.orthanc_rest import Loopback, Reads
+from plugin.ports import Reception, StoredSeries, StoredStudy
+
+
+class OrthancStore:
+    """The ImageStore port on Orthanc's REST API.
+
+    ``storage`` is Orthanc's StorageDirectory, or None where its files cannot be read as they are.
+    """
+
+    def __init__(self, reads: Reads, http: Loopback, storage: Path | None) -> None:
+        self._reads = reads
+        self._http = http
+        self._storage = storage
+
+    def study(self, study_instance_uid: str) -> StoredStudy | None:
+        found = [entry["ID"] for entry in self._reads.lookup(study_instance_uid) if entry["Type"] == "Study"]
+        studies = [study for study in (self._reads.get(f"/studies/{resource}") for resource in found) if study]
+        if not studies:
+            return None
+        series = [self._series(resource) for study in studies for resource in study["Series"]]
+        return StoredStudy(
+            resource_ids=tuple(study["ID"] for study in studies),
+            study_instance_uid=study_instance_uid,
+            header={**studies[0]["MainDicomTags"], "PatientID": studies[0]["PatientMainDicomTags"].get("PatientID", "")},
+            series=tuple(one for one in series if one is not None),
+            is_orthanc_stable=all(study["IsStable"] for study in studies),
+        )
+
+    def _series(self, resource: str) -> StoredSeries | None:
+        series = self._reads.get(f"/series/{resource}")
+        if series is None:
+            return None
+        tags = series["MainDicomTags"]
+        return StoredSeries(
+            resource_id=resource,
+            series_instance_uid=tags.get("SeriesInstanceUID", ""),
+            modality=tags.get("Modality", ""),
+            instances=tuple(series["Instances"]),
+            last_update=series.get("LastUpdate", ""),
+        )
+
+    def study_uids(self) -> list[str]:
+        studies = self._http.get("/studies?expand") or []
+        return [uid for study in studies if (uid := study["MainDicomTags"].get("StudyInstanceUID"))]
+
+    def uid_of(self, resource_id: str) -> str | None:
+        study = self._reads.get(f"/studies/{resource_id}")
+        return study["MainDicomTags"].get("StudyInstanceUID") if study else None
+
+    def header(self, instance: str) -> Mapping[str, object]:
+        return rules_header(self._reads.get(f"/instances/{instance}/simplified-tags") or {})
+
+    def reception(self, instance: str) -> Reception:
+        metadata: dict[str, Any] = self._reads.get(f"/instances/{instance}/metadata?expand") or {}
+        return Reception(
+            ae_title=metadata.get("RemoteAET", ""),
+            address=metadata.get("RemoteIP", ""),
+            received_at=metadata.get("ReceptionDate", ""),
+        )
+
+    def attachment(self, instance: str) -> Path | None:
+        if self._storage is None:
+            return None
+        info = self._reads.get(f"/instances/{instance}/attachments/dicom/info")
+        if not info:
+            return None
+        uuid = info["Uuid"]
+        file = self._storage / uuid[0:2] / uuid[2:4] / uuid
+        try:
+            is_plain = file.stat().st_size == int(info["UncompressedSize"]) == int(info["CompressedSize"])
+        except OSError:
+            return None
+        return file if is_plain else None
+
+    def copy(self, instance: str, to: Path) -> None:
+        self._http.download(f"/instances/{instance}/file", to)
+
+    def delete(self, study: StoredStudy) -> None:
+        for resource in study.resource_ids:
+            self._http.delete(f"/studies/{resource}")

@@ -1,0 +1,150 @@
+"""From Orthanc's configuration and the environment to Settings: every problem found at once, in words that help."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from plugin.errors import ConfigError
+from plugin.settings import Settings
+
+SECTION = "PacsPull"
+PREFIX = "PACS_PULL__"
+
+
+def load(configuration: Mapping[str, Any], environment: Mapping[str, str], root: Path) -> Settings:
+    """The settings of a start.
+
+    ``configuration`` is Orthanc's whole merged configuration (``GetConfiguration()``); ``environment`` overrides the
+    section: ``PACS_PULL__RABBITMQ__URL`` is ``RabbitMQ.Url``, and with ``_FILE`` at the end it names a file that
+    holds the value.
+
+    :raises ConfigError: with every problem, each with its path, what was expected and what was found.
+    """
+    section = configuration.get(SECTION, {})
+    if not isinstance(section, dict):
+        raise ConfigError([f"{SECTION}: expected an object, found {json.dumps(section)}"])
+    problems: list[str] = []
+    section = json.loads(json.dumps(section))
+    for path, value in _overrides(environment, section, problems):
+        _put(section, path, value, problems)
+    settings = None
+    try:
+        settings = Settings.model_validate(section)
+    except ValidationError as error:
+        problems += [_told(problem) for problem in error.errors()]
+    problems += _about_orthanc(section, configuration)
+    if settings is None or problems:
+        raise ConfigError(problems)
+    return settings.below(root)
+
+
+def _overrides(
+    environment: Mapping[str, str], section: Mapping[str, Any], problems: list[str]
+) -> Iterator[tuple[list[str], Any]]:
+    for name in sorted(environment):
+        if not name.startswith(PREFIX) or name.startswith(f"{PREFIX}DISPATCHER__"):
+            continue
+        words, value = name.removeprefix(PREFIX), environment[name]
+        if words.endswith("_FILE"):
+            words = words.removesuffix("_FILE")
+            try:
+                value = Path(value).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                problems.append(f"{name}: expected a readable file, found {value!r} ({error.strerror})")
+                continue
+        yield _path(words.split("__"), section), _value(value)
+
+
+def _path(words: list[str], section: Mapping[str, Any]) -> list[str]:
+    """Environment words in the spelling of the settings: RABBITMQ is RabbitMQ, POLL_INTERVAL_SECONDS is one word too."""
+    path: list[str] = []
+    model: Any = Settings
+    here: Any = section
+    for word in words:
+        known = list(here) if isinstance(here, Mapping) else []
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            known += [str(field.alias) for field in model.model_fields.values()]
+        plain = word.replace("_", "").lower()
+        name = next((name for name in known if name.lower() in (word.lower(), plain)), word)
+        path.append(name)
+        here = here.get(name) if isinstance(here, Mapping) else None
+        model = _model_below(model, name)
+    return path
+
+
+def _model_below(model: Any, name: str) -> Any:
+    """The type of what stands under a key."""
+    if get_origin(model) is dict:
+        return get_args(model)[1]
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return next((field.annotation for field in model.model_fields.values() if field.alias == name), None)
+    return None
+
+
+def _value(text: str) -> Any:
+    """Numbers, truth values and lists as JSON; anything else is text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return text if isinstance(value, str | None) else value
+
+
+def _put(section: dict[str, Any], path: list[str], value: Any, problems: list[str]) -> None:
+    for depth, name in enumerate(path[:-1], start=1):
+        below = section.setdefault(name, {})
+        if not isinstance(below, dict):
+            problems.append(f"{'.'.join([SECTION, *path[:depth]])}: expected an object, found {json.dumps(below)}")
+            return
+        section = below
+    section[path[-1]] = value
+
+
+def _told(problem: ErrorDetails) -> str:
+    """One problem as a person wants to read it."""
+    path = ".".join([SECTION, *(str(part) for part in problem["loc"])])
+    if problem["type"] == "extra_forbidden":
+        return f"{path}: unknown key{_did_you_mean(problem['loc'])}"
+    expected = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    return f"{path}: expected {expected}, found {_shown(problem)}"
+
+
+def _shown(problem: ErrorDetails) -> str:
+    secret = "Url" in problem["loc"] or isinstance(problem["input"], SecretStr)
+    return "***" if secret else json.dumps(problem["input"], default=str, ensure_ascii=False)
+
+
+def _did_you_mean(location: tuple[int | str, ...]) -> str:
+    model: Any = Settings
+    for part in location[:-1]:
+        model = _model_below(model, str(part))
+    names = [str(field.alias) for field in model.model_fields.values()]
+    close = {name.lower(): name for name in names}
+    match = get_close_matches(str(location[-1]).lower(), close, n=1, cutoff=0.5)
+    return f", did you mean {close[match[0]]}?" if match else f", expected one of {', '.join(names)}"
+
+
+def _about_orthanc(section: Mapping[str, Any], configuration: Mapping[str, Any]) -> list[str]:
+    """What must hold in the rest of Orthanc's configuration."""
+    problems = []
+    if configuration.get("HttpServerEnabled", True) is False:
+        problems.append("HttpServerEnabled: expected true (the plugin works over Orthanc's own HTTP), found false")
+    modalities = configuration.get("DicomModalities", {})
+    sources = section.get("Sources", {})
+    if not isinstance(sources, dict) or not isinstance(modalities, dict):
+        return problems
+    if configuration.get("DicomModalitiesInDatabase") is True:
+        return problems
+    for alias in sources:
+        if alias not in modalities:
+            close = get_close_matches(alias, modalities, n=1, cutoff=0.4)
+            hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(modalities) or 'none'}"
+            problems.append(f"{SECTION}.Sources.{alias}: expected an entry of DicomModalities, found none; {hint}")
+    return problems

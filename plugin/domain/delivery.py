@@ -1,0 +1,121 @@
+"""What is handed over: which series, whether again, and the message that says so (SPEC §7)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from plugin.domain.study import Delivery, Outgoing, Series, Study
+
+NAMESPACE = uuid.UUID("6d9f3c1e-6f0f-5a52-9a55-0f1d3f6f6a10")
+NORMAL_DELIVERY = 800
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """The series of a study that go out together for one task.
+
+    ``folder`` is the resource id that names the hand-over folder. ``last_update`` is Orthanc's LastUpdate
+    (``20200618T080626``).
+    """
+
+    task: str
+    routing_key: str
+    folder: str
+    series: tuple[Series, ...]
+    last_update: str = ""
+
+    @property
+    def series_instance_uid(self) -> str:
+        return self.series[0].series_instance_uid
+
+    @property
+    def number_received(self) -> int:
+        return sum(series.number_received for series in self.series)
+
+    @property
+    def number_in_pacs(self) -> int | None:
+        """The PACS's number of images of these series; None where one of them has no count."""
+        numbers = [series.number_in_pacs for series in self.series]
+        return None if None in numbers else sum(number or 0 for number in numbers)
+
+    @property
+    def is_complete(self) -> bool | None:
+        """Every series has at least as many images as in the PACS; None where the PACS gives no counts."""
+        if self.number_in_pacs is None:
+            return None
+        return all(series.number_received >= (series.number_in_pacs or 0) for series in self.series)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the images came from and how long they took.
+
+    ``ae_title`` and ``address`` are Orthanc's RemoteAET and RemoteIP; ``seconds`` is from the first image to the last.
+    """
+
+    ae_title: str = ""
+    address: str = ""
+    seconds: float | None = None
+
+
+def last_delivery(deliveries: Sequence[Delivery], task: str) -> Delivery | None:
+    """The newest delivery of a task."""
+    mine = [delivery for delivery in deliveries if delivery.task == task]
+    return max(mine, key=lambda delivery: delivery.revision) if mine else None
+
+
+def is_news(parcel: Parcel, last: Delivery | None, only_thicker: bool) -> bool:
+    """Whether the parcel is worth a delivery: the first of its task, or thicker than the last delivered one."""
+    return last is None or not only_thicker or parcel.number_received > last.number_received
+
+
+def message_id(study_instance_uid: str, task: str, series_instance_uid: str, revision: int) -> str:
+    """The same for the same delivery, whoever computes it: a consumer can drop a repeat."""
+    return str(uuid.uuid5(NAMESPACE, f"{study_instance_uid}|{task}|{series_instance_uid}|{revision}"))
+
+
+def packed(study: Study, parcel: Parcel, origin: Origin, folder: str, revision: int) -> tuple[Delivery, Outgoing]:
+    """The delivery and its message. ``folder`` is the absolute path of the hand-over folder."""
+    identity = message_id(study.study_instance_uid, parcel.task, parcel.series_instance_uid, revision)
+    delivery = Delivery(
+        task=parcel.task,
+        revision=revision,
+        message_id=identity,
+        series_instance_uid=parcel.series_instance_uid,
+        number_received=parcel.number_received,
+        folder=folder,
+    )
+    body = {
+        "studyUID": study.study_instance_uid,
+        "seriesUID": parcel.series_instance_uid,
+        "numberReceived": parcel.number_received,
+        "statecode": NORMAL_DELIVERY,
+        "message": "",
+        "filepath": folder,
+        "callingAPTitle": origin.ae_title,
+        "callingPresentationAddress": origin.address,
+        "seriesnum": len(parcel.series),
+        "totalRecievedtime": "" if origin.seconds is None else f"{origin.seconds:g}",
+        "priorities": study.priority,
+        "isPush": int(study.is_push),
+        "lastUpdateTime": parcel.last_update,
+        "schemaVersion": 1,
+        "task": parcel.task,
+        "revision": revision,
+        "complete": parcel.is_complete,
+        "numberInPacs": parcel.number_in_pacs,
+        "accessionNumber": study.accession_number,
+        "patientID": study.patient_id,
+        "modality": parcel.series[0].modality,
+        "series": [
+            {
+                "seriesUID": series.series_instance_uid,
+                "numberReceived": series.number_received,
+                "numberInPacs": series.number_in_pacs,
+            }
+            for series in parcel.series
+        ],
+    }
+    return delivery, Outgoing(identity, parcel.routing_key, study.priority, body)

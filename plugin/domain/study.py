@@ -1,0 +1,193 @@
+"""The study record: one immutable value that says all we know of a study, and the table of its legal states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from plugin.errors import IllegalMoveError
+
+
+class State(StrEnum):
+    """Where a study stands, as support engineers see it (``study_info_list.state``)."""
+
+    META_ONLY = "meta_only"
+    PULL_DATA = "pull_data"
+    PULL_DATA_END = "pull_data_end"
+    UNSUPPORTED_SERIES = "unsupported_series"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Step(StrEnum):
+    """The next thing to do with a study (``nextStep``); None means: nothing until something new is seen."""
+
+    PULL = "pull"
+    VERIFY = "verify"
+    DELIVER = "deliver"
+    PUBLISH = "publish"
+    CLEAN = "clean"
+
+
+_S = State
+LEGAL_MOVES: Mapping[State, frozenset[State]] = {
+    _S.META_ONLY: frozenset({_S.PULL_DATA, _S.UNSUPPORTED_SERIES, _S.FAILED}),
+    _S.PULL_DATA: frozenset({_S.META_ONLY, _S.PULL_DATA_END, _S.UNSUPPORTED_SERIES, _S.FAILED}),
+    _S.PULL_DATA_END: frozenset({_S.PULL_DATA, _S.UNSUPPORTED_SERIES, _S.COMPLETED}),
+    _S.UNSUPPORTED_SERIES: frozenset({_S.META_ONLY, _S.PULL_DATA}),
+    _S.COMPLETED: frozenset({_S.PULL_DATA}),
+    _S.FAILED: frozenset({_S.META_ONLY, _S.PULL_DATA, _S.UNSUPPORTED_SERIES}),
+}
+SETTLED = frozenset({_S.PULL_DATA_END, _S.UNSUPPORTED_SERIES, _S.COMPLETED})
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What one source last answered of the study. ``study_instance_uid`` is the text as given, padding and all."""
+
+    study_instance_uid: str
+    number_in_pacs: int | None
+    first_seen_at: datetime
+    is_stable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Received against the PACS, in images of the study. ``status``: complete, incomplete or unknown."""
+
+    status: str = "unknown"
+    expected: int | None = None
+    received: int = 0
+    repulls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A series with its counts (images; None: the PACS gives none) and the verdict of the rules."""
+
+    series_instance_uid: str
+    modality: str = ""
+    number_in_pacs: int | None = None
+    number_received: int = 0
+    verdict: str = ""
+    rule: str | None = None
+    reason: str = ""
+    task: str | None = None
+    is_delivered: bool = False
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One hand-over of a study that the broker confirmed, or is to confirm. ``number_received`` counts images."""
+
+    task: str
+    revision: int
+    message_id: str
+    series_instance_uid: str
+    number_received: int
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that waits in the outbox for the broker's confirm. ``body`` is SPEC-shaped JSON data."""
+
+    message_id: str
+    routing_key: str
+    priority: int
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who works on the record, and until when nobody else may."""
+
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The record of one study; every step turns one Study into the next.
+
+    ``study_instance_uid`` is trimmed. ``study_date`` is ``YYYY-MM-DD`` and ``study_time`` ``HH:MM:SS`` or empty.
+    ``settled_number`` is the PACS's number of images when the study was last delivered or refused: a higher number
+    later means late images. ``decided`` is the digest of the images that the last decision was made on: only while
+    Orthanc still holds exactly these may the study be deleted there.
+    """
+
+    study_instance_uid: str
+    accession_number: str = ""
+    patient_id: str = ""
+    study_date: str = ""
+    study_time: str = ""
+    modality: str = ""
+    modalities: tuple[str, ...] = ()
+    study_description: str = ""
+    state: State = State.META_ONLY
+    next_step: Step | None = None
+    due_at: datetime | None = None
+    queued_at: datetime | None = None
+    priority: int = 0
+    rank: int = 0
+    is_push: bool = False
+    is_manual: bool = False
+    wanted_series: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    number_in_pacs: int | None = None
+    number_received: int = 0
+    settled_number: int | None = None
+    completeness: Completeness = Completeness()
+    tries: int = 0
+    last_error: str = ""
+    series: tuple[Series, ...] = ()
+    decided: str = ""
+    deliveries: tuple[Delivery, ...] = ()
+    outbox: tuple[Outgoing, ...] = ()
+    timeline: Mapping[str, datetime] = field(default_factory=dict)
+    lease: Lease | None = None
+    version: int = 0
+
+    @property
+    def ids(self) -> tuple[str, str, str]:
+        """PatientID, AccessionNumber, StudyInstanceUID: what each log line about the study carries."""
+        return self.patient_id, self.accession_number, self.study_instance_uid
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The aliases of the sources that hold the study."""
+        return tuple(self.sightings)
+
+    @property
+    def revision(self) -> int:
+        """The number of the last delivery; 0 before the first."""
+        return max((delivery.revision for delivery in self.deliveries), default=0)
+
+    def moved(self, state: State) -> Study:
+        """The study in a new state.
+
+        :raises IllegalMoveError: where the table of legal moves does not hold the move.
+        """
+        if state is self.state:
+            return self
+        if state not in LEGAL_MOVES[self.state]:
+            raise IllegalMoveError(f"{self.study_instance_uid}: no move from {self.state} to {state}")
+        return replace(self, state=state)
+
+    def then(self, step: Step | None, at: datetime | None = None) -> Study:
+        """The study with its next step, due at a time (None: at once), free for the next worker."""
+        return replace(self, next_step=step, due_at=at, lease=None)
+
+    def marked(self, step_name: str, at: datetime) -> Study:
+        """The study with a timeline entry (found, stable, pullStarted, received, verified, delivered, …)."""
+        return replace(self, timeline={**self.timeline, step_name: at})
+
+
+def queued_for_pull(study: Study, at: datetime, rank: int) -> Study:
+    """The study, put into the pull queue with its rank (higher is pulled earlier) as if never tried."""
+    queued = replace(study, tries=0, rank=rank, queued_at=at, completeness=Completeness(received=study.number_received))
+    return queued.then(Step.PULL)

@@ -1,0 +1,203 @@
+"""What the pipeline asks of the outside world; one adapter (or more) each, and a fake for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from plugin.domain.study import Lease, Outgoing, State, Step, Study
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now(self) -> datetime:
+        """Now, aware, in UTC."""
+
+    def today(self) -> date:
+        """Today in the hospital's time zone (the machine's)."""
+
+
+# --- the PACS ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StudyAnswer:
+    """One answer of a STUDY level query, trimmed; ``uid_as_given`` is the StudyInstanceUID to ask with."""
+
+    study_instance_uid: str
+    uid_as_given: str
+    accession_number: str = ""
+    patient_id: str = ""
+    study_date: str = ""
+    study_time: str = ""
+    modalities: tuple[str, ...] = ()
+    study_description: str = ""
+    number_of_instances: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesAnswer:
+    """One answer of a SERIES level query: the count and the header as the rules read it (DICOM keywords)."""
+
+    series_instance_uid: str
+    uid_as_given: str
+    number_of_instances: int | None
+    header: Mapping[str, object] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """A PACS that can be asked and pulled from. All methods raise SourceError when it cannot be asked."""
+
+    @property
+    def alias(self) -> str:
+        """The name in Orthanc's DicomModalities."""
+
+    def find_studies(self, query: Mapping[str, str]) -> list[StudyAnswer]:
+        """C-FIND at STUDY level with these matching keys (DICOM keyword to value)."""
+
+    def find_series(self, uid_as_given: str) -> list[SeriesAnswer]:
+        """C-FIND at SERIES level for one study."""
+
+    def retrieve(self, uid_as_given: str, series: Sequence[str] = ()) -> None:
+        """Have the study, or only these series of it (UIDs as given), sent to us; returns when the source says it is done."""
+
+
+# --- Orthanc's own content --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSeries:
+    """A series in Orthanc: its resource id, UID, the resource ids of its instances and its LastUpdate."""
+
+    resource_id: str
+    series_instance_uid: str
+    modality: str
+    instances: tuple[str, ...]
+    last_update: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStudy:
+    """A study in Orthanc. ``resource_ids`` has more than one entry when its images name several PatientIDs."""
+
+    resource_ids: tuple[str, ...]
+    study_instance_uid: str
+    header: Mapping[str, str]
+    series: tuple[StoredSeries, ...]
+    is_orthanc_stable: bool
+
+    @property
+    def instances(self) -> list[str]:
+        """The resource ids of all instances."""
+        return [instance for series in self.series for instance in series.instances]
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """How one instance came in: RemoteAET, RemoteIP and the ReceptionDate (``YYYYMMDDTHHMMSS``, Orthanc's clock)."""
+
+    ae_title: str = ""
+    address: str = ""
+    received_at: str = ""
+
+
+class ImageStore(Protocol):
+    """Orthanc's own content. All methods raise StoreError when Orthanc fails."""
+
+    def study(self, study_instance_uid: str) -> StoredStudy | None:
+        """The study as it is now, or None."""
+
+    def study_uids(self) -> list[str]:
+        """The StudyInstanceUID of every study in Orthanc."""
+
+    def uid_of(self, resource_id: str) -> str | None:
+        """The StudyInstanceUID of a study given by its resource id, or None where it is gone."""
+
+    def header(self, instance: str) -> Mapping[str, object]:
+        """The header of one instance as the rules read it (DICOM keywords), without any of the patient."""
+
+    def reception(self, instance: str) -> Reception:
+        """How an instance came in."""
+
+    def attachment(self, instance: str) -> Path | None:
+        """The plain DICOM file in Orthanc's storage, or None where there is no such file (compressed, other storage)."""
+
+    def copy(self, instance: str, to: Path) -> None:
+        """Write the DICOM file of an instance."""
+
+    def delete(self, study: StoredStudy) -> None:
+        """Delete the whole study in one call; one that is gone already is no error."""
+
+
+class HandOver(Protocol):
+    """Where AI picks the images up."""
+
+    def present(self, folder: str) -> frozenset[str]:
+        """The resource ids of the instances that the named folder holds already."""
+
+    def write(self, folder: str, instances: Iterable[str]) -> str:
+        """Put the instances into the named folder, all or nothing; its absolute path. Raises StoreError."""
+
+
+# --- RabbitMQ ---------------------------------------------------------------------------------------------------
+
+
+class Broker(Protocol):
+    """The message broker; used by one thread only."""
+
+    def publish(self, message: Outgoing) -> None:
+        """Publish and return when the broker has confirmed; raises BrokerError otherwise."""
+
+    def idle(self) -> None:
+        """Serve heartbeats; called often while there is nothing to publish. Raises BrokerError when the connection is gone."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+# --- the record -------------------------------------------------------------------------------------------------
+
+Change = Callable[[Study], Study]
+
+
+class Record(Protocol):
+    """``study_info_list``: one document a study, each change one atomic write. Methods raise RecordError."""
+
+    def get(self, study_instance_uid: str) -> Study | None:
+        """The record of one study."""
+
+    def insert(self, study: Study) -> bool:
+        """Add a study; False where it is there already (nothing is changed then)."""
+
+    def update(self, study_instance_uid: str, change: Change) -> Study | None:
+        """Replace the study by ``change(study)`` in one compare-and-set; None where there is no such study.
+
+        ``change`` is pure: it may run more than once when others write at the same time. Returning its argument
+        writes nothing.
+        """
+
+    def claim(self, steps: Collection[Step], lease: Lease, now: datetime, sources: Collection[str] | None) -> Study | None:
+        """The first due study by rank, then oldest examination, whose next step is one of ``steps``; leased to us.
+
+        ``sources`` None takes any; otherwise only studies that one of these sources holds, where an empty
+        collection takes those that no source is known to hold.
+        """
+
+    def find(self, **equals: str) -> list[Study]:
+        """Studies whose fields (snake_case, indexed ones) equal the given texts, newest examination first, at most 100."""
+
+    def number_of(self, state: State | None = None, study_date: str | None = None) -> dict[str, int]:
+        """How many studies there are by state."""
+
+    def unfinished(self) -> list[str]:
+        """The StudyInstanceUID of every study that has a next step."""
+
+    def release(self, owner_prefix: str) -> int:
+        """Drop the leases of owners that start so (our own, of before a restart); how many."""
+
+    def age(self, now: datetime, waited: timedelta) -> int:
+        """Raise by one the rank of automatic pulls for each ``waited`` they have been queued; how many were raised."""
