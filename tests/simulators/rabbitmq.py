@@ -121,10 +121,10 @@ class RabbitMQ(ServerProcess):
         Nodes of one cluster share a cookie and an epmd; a node that runs is restarted for it.
         """
         self.stop()
-        self._epmd = other._epmd  # noqa: SLF001 (same class)
+        self._epmd = other._epmd
         self.folder.mkdir(parents=True, exist_ok=True)
         self._cookie_file.unlink(missing_ok=True)
-        shutil.copy2(other._cookie_file, self._cookie_file)  # noqa: SLF001
+        shutil.copy2(other._cookie_file, self._cookie_file)
         self.start()
         for step in (("stop_app",), ("reset",), ("join_cluster", other.node), ("start_app",)):
             self.ctl(*step)
