@@ -1,0 +1,93 @@
+"""Is the wanted region (the chest) in the field of view? Evidence in words, most specific first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from filters.header import Header
+from filters.lexicon import Hit, Lexicon, Reading
+
+ORDER: Final = ("SeriesDescription", "ProtocolName", "StudyDescription", "BodyPartExamined", "ImageComments")
+"""The series' own text says most, then what the scanner was set to, then what was ordered, then the body part, which is
+often the tumour's site or the last examination's. ImageComments (received images only) can add the wanted region but
+never refuse: it holds phases, seldom a region."""
+
+VETO_ORDER: Final = ("BodyPartExamined", "SeriesDescription", "ProtocolName", "StudyDescription", "ImageComments")
+
+_REGIONS: Final = frozenset({"wanted", "window", "adjective", "beside", "elsewhere", "bone"})
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What the texts say: wanted or not, the attribute that decided and the word in it.
+
+    `is_certain` is False when a refusal rests on nothing but absent text.
+    """
+
+    is_wanted: bool
+    keyword: str | None = None
+    hit: Hit | None = None
+    is_certain: bool = True
+
+
+def find_region(header: Header, lexicon: Lexicon, is_veto: bool) -> Region:
+    """Read the texts in order until one says where the series is."""
+    window: tuple[str, Hit] | None = None
+    for keyword in VETO_ORDER if is_veto else ORDER:
+        text = header.text(keyword)
+        if not text:
+            continue
+        role, hit = says(lexicon.read(text))
+        if role == "wanted":
+            return Region(True, keyword, hit)
+        if role == "window":
+            window = window or (keyword, hit) if hit else window
+        elif role == "elsewhere" and keyword != "ImageComments":
+            if keyword == "BodyPartExamined" and window is not None:
+                continue
+            return Region(False, keyword, hit, _is_certain(header, keyword))
+        elif role is None and is_veto and keyword == "BodyPartExamined" and not _is_lost(text):
+            return Region(False, keyword)
+    if window is not None:
+        return Region(True, *window)
+    return Region(False, is_certain=all(header.has(keyword) for keyword in ORDER))
+
+
+def _is_certain(header: Header, decided_by: str) -> bool:
+    """A study's name alone does not settle it while the series' own texts are still to come."""
+    if decided_by != "StudyDescription":
+        return True
+    return header.has("SeriesDescription") and header.has("ProtocolName")
+
+
+def _is_lost(text: str) -> bool:
+    """Question marks for letters are no information."""
+    return "?" in text or "\ufffd" in text
+
+
+def says(reading: Reading) -> tuple[str | None, Hit | None]:
+    """One text's word on the region: `wanted`, `window` (the wanted region, or only the display window of another one),
+    `elsewhere`, or None."""
+    hits = [hit for hit in reading.hits if hit.role in _REGIONS]
+    if not hits:
+        return None, None
+    roles = {hit.role for hit in hits}
+    if "wanted" in roles:
+        return "wanted", next(hit for hit in hits if hit.role == "wanted")
+    if "adjective" in roles and "bone" not in roles:
+        return "wanted", next(hit for hit in hits if hit.role == "adjective")
+    for hit in hits:
+        if hit.role == "beside" and any(_touch(hit, other) for other in hits):
+            return "wanted", hit
+    other = next((hit for hit in hits if hit.role in ("elsewhere", "bone")), None)
+    if other is not None:
+        return "elsewhere", other
+    window = next((hit for hit in hits if hit.role == "window"), None)
+    return ("window", window) if window is not None else (None, None)
+
+
+def _touch(hit: Hit, other: Hit) -> bool:
+    if other.role == "bone" or other.encoding != hit.encoding:
+        return False
+    return other.start == hit.start + hit.length or other.start + other.length == hit.start

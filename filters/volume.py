@@ -1,0 +1,43 @@
+"""Is the series a stack of axial images? Scouts, bolus tracking, reformats, projections and reports are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from filters.header import Header
+
+if TYPE_CHECKING:
+    from filters.task import Task
+
+KINDS: Final = ("localizer", "bolus_tracking", "reformat", "projection", "derived", "report", "intervention")
+"""Roles of words that say the series is no axial volume."""
+
+
+def sop_class(task: Task, header: Header) -> str | None:
+    """Refuse a storage class that the task does not list: secondary capture, dose report (PS3.4 B.5)."""
+    uid = header.text("SOPClassUID")
+    if not task.sop_classes or not uid or uid in task.sop_classes:
+        return None
+    return f"SOPClassUID {uid}"
+
+
+def image_type(task: Task, header: Header) -> str | None:
+    """Refuse by a value of ImageType (PS3.3 C.8.2.1.1.1): LOCALIZER, DERIVED, MPR …"""
+    if not task.image_types_refused:
+        return None
+    values = header.values("ImageType")
+    if any(value in task.image_types_refused for value in values):
+        return "ImageType " + "\\".join(values)
+    return None
+
+
+def words(task: Task, header: Header) -> str | None:
+    """Refuse by a word of the series' own text."""
+    for keyword in ("SeriesDescription", "ImageComments"):
+        text = header.text(keyword)
+        if not text:
+            continue
+        for hit in task.lexicon.read(text).hits:
+            if hit.role in KINDS:
+                return f"{keyword} {text}"
+    return None
