@@ -1,0 +1,75 @@
+"""A small PACS in memory, honest until a test gives it faults."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.simulators.images import SeriesPlan, StudyPlan, write_study
+from tests.simulators.pacs import Faults, SimulatedPacs
+from tests.unit.simulators.scu import Received, receiver
+
+Serve = Callable[..., SimulatedPacs]
+
+
+def small(modality: str, images: int, number: int = 1, description: str = "CHEST") -> SeriesPlan:
+    return SeriesPlan(modality=modality, images=images, number=number, description=description, rows=8, columns=8)
+
+
+CHEST_CT = StudyPlan(
+    name="chest",
+    patient_id="SYN1",
+    accession_number="A1",
+    study_date="20240102",
+    study_time="080626",
+    description="CHEST CT",
+    series=(small("CT", 2, 1, "SCOUT"), small("CT", 5, 2)),
+)
+CHEST_DX = StudyPlan(
+    name="dx",
+    patient_id="SYN2",
+    accession_number="A2",
+    study_date="20240102",
+    study_time="235959",
+    description="CHEST 2 VIEWS",
+    series=(small("DX", 1, 1), small("PR", 1, 2)),
+)
+OLD_CT = StudyPlan(
+    name="old",
+    patient_id="SYN3",
+    accession_number="A3",
+    study_date="20231231",
+    study_time="120000.5",
+    description="胸部平扫",
+    character_set="ISO_IR 192",
+    series=(small("CT", 3),),
+)
+STUDIES = (CHEST_CT, CHEST_DX, OLD_CT)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("studies")
+    for study in STUDIES:
+        write_study(study, folder)
+    return folder
+
+
+@pytest.fixture
+def serve(folder: Path) -> Iterator[Serve]:
+    """Serve the three studies with these faults; stopped at the end."""
+    running: list[SimulatedPacs] = []
+
+    def start(**faults: object) -> SimulatedPacs:
+        running.append(SimulatedPacs(folder, faults=Faults(**faults)).start())  # type: ignore[arg-type]
+        return running[-1]
+
+    yield start
+    for pacs in running:
+        pacs.stop()
+
+
+@pytest.fixture
+def received() -> Iterator[Received]:
+    with receiver() as one:
+        yield one
