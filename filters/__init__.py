@@ -3,10 +3,10 @@
 Needs the standard library only and runs without Orthanc: `python -m filters --help`.
 """
 
+from filters.problems import RulesError
 from filters.ranking import Candidate, Ranked
 from filters.rules import Rules
 from filters.rules_file import RulesFile, load_rules
-from filters.schema import RulesError
 from filters.task import Task
 from filters.verdict import Verdict
 

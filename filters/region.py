@@ -31,27 +31,32 @@ class Region:
     is_certain: bool = True
 
 
-def find_region(header: Header, lexicon: Lexicon, is_veto: bool) -> Region:
+def find_region(header: Header, lexicon: Lexicon, is_veto: bool, window_min_instances: int) -> Region:
     """Read the texts in order until one says where the series is."""
     window: tuple[str, Hit] | None = None
     for keyword in VETO_ORDER if is_veto else ORDER:
         text = header.text(keyword)
         if not text:
             continue
-        role, hit = says(lexicon.read(text))
+        role, hit = says(lexicon.read(text), keyword == "SeriesDescription")
         if role == "wanted":
             return Region(True, keyword, hit)
         if role == "window":
             window = window or (keyword, hit) if hit else window
         elif role == "elsewhere" and keyword != "ImageComments":
-            if keyword == "BodyPartExamined" and window is not None:
-                continue
+            if window is not None and (keyword == "BodyPartExamined" or _has_images(header, window_min_instances)):
+                break
             return Region(False, keyword, hit, _is_certain(header, keyword))
         elif role is None and is_veto and keyword == "BodyPartExamined" and not _is_lost(text):
             return Region(False, keyword)
     if window is not None:
         return Region(True, *window)
     return Region(False, is_certain=all(header.has(keyword) for keyword in ORDER))
+
+
+def _has_images(header: Header, at_least: int) -> bool:
+    count = header.instances()
+    return bool(at_least) and count is not None and count >= at_least
 
 
 def _is_certain(header: Header, decided_by: str) -> bool:
@@ -66,28 +71,34 @@ def _is_lost(text: str) -> bool:
     return "?" in text or "\ufffd" in text
 
 
-def says(reading: Reading) -> tuple[str | None, Hit | None]:
-    """One text's word on the region: `wanted`, `window` (the wanted region, or only the display window of another one),
-    `elsewhere`, or None."""
-    hits = [hit for hit in reading.hits if hit.role in _REGIONS]
-    if not hits:
+def says(reading: Reading, is_series_text: bool = False) -> tuple[str | None, Hit | None]:
+    """One text's word on the region: `wanted`, `elsewhere`, `window` or None.
+
+    A window word in a series name (LUNG) may mean the region or only how another region is shown: that is `window`;
+    with another region in the same name (`PRE LIVER LUNG`) it is None, and the other texts decide.
+    """
+    first: dict[str, Hit] = {}
+    for hit in reading.hits:
+        if hit.role in _REGIONS:
+            first.setdefault(hit.role, hit)
+    if not first:
         return None, None
-    roles = {hit.role for hit in hits}
-    if "wanted" in roles:
-        return "wanted", next(hit for hit in hits if hit.role == "wanted")
-    if "adjective" in roles and "bone" not in roles:
-        return "wanted", next(hit for hit in hits if hit.role == "adjective")
-    for hit in hits:
-        if hit.role == "beside" and any(_touch(hit, other) for other in hits):
+    if "wanted" in first:
+        return "wanted", first["wanted"]
+    if "adjective" in first and "bone" not in first:
+        return "wanted", first["adjective"]
+    for hit in reading.hits:
+        if hit.role == "beside" and any(_touch(hit, other) for other in reading.hits):
             return "wanted", hit
-    other = next((hit for hit in hits if hit.role in ("elsewhere", "bone")), None)
-    if other is not None:
-        return "elsewhere", other
-    window = next((hit for hit in hits if hit.role == "window"), None)
-    return ("window", window) if window is not None else (None, None)
+    other, window = first.get("elsewhere") or first.get("bone"), first.get("window")
+    if window is None:
+        return ("elsewhere", other) if other is not None else (None, None)
+    if not is_series_text:
+        return "wanted", window
+    return ("window", window) if other is None else (None, None)
 
 
 def _touch(hit: Hit, other: Hit) -> bool:
-    if other.role == "bone" or other.encoding != hit.encoding:
+    if other.role not in _REGIONS or other.role == "bone" or other.encoding != hit.encoding:
         return False
     return other.start == hit.start + hit.length or other.start + other.length == hit.start

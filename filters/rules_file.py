@@ -7,8 +7,9 @@ import threading
 import time
 from pathlib import Path
 
+from filters.problems import RulesError
 from filters.rules import Rules
-from filters.schema import RulesError, parse
+from filters.schema import parse
 
 _LOGGER = logging.getLogger("filters")
 _CHECK_SECONDS = 1.0

@@ -29,11 +29,14 @@ class Task:
     modalities: frozenset[str]
     routing_key: str
     deliver: Deliver
-    lexicon: Lexicon = field(repr=False, compare=False)
+    region_words: Lexicon = field(repr=False, compare=False)
+    kind_words: Lexicon = field(repr=False, compare=False)
+    contrast_words: Lexicon = field(repr=False, compare=False)
     body_part_examined: Literal["evidence", "veto"] = "evidence"
     pet_ct: Literal["refuse", "keep"] = "keep"
     sop_classes: frozenset[str] = frozenset()
     image_types_refused: frozenset[str] = frozenset()
+    window_min_instances: int = 0
     min_instances: int = 0
     max_slice_thickness: float = 0.0
     thin_min_instances: int = 0
@@ -45,7 +48,7 @@ class Task:
 
     def judge(self, header: Header) -> Verdict:
         """Apply the rules in order; the first that refuses gives the reason."""
-        region = find_region(header, self.lexicon, self.body_part_examined == "veto")
+        region = find_region(header, self.region_words, self.body_part_examined == "veto", self.window_min_instances)
         if not region.is_wanted:
             return self._verdict(header, *_refused_region(self, header), region.is_certain)
         for rule in RULES:
@@ -65,7 +68,7 @@ class Task:
 def _refused_region(task: Task, header: Header) -> tuple[str, str]:
     """Rule and text: BodyPartExamined where it says something else, else all texts that were read."""
     body_part = header.text("BodyPartExamined")
-    if body_part and says(task.lexicon.read(body_part))[0] not in ("wanted", "window"):
+    if body_part and says(task.region_words.read(body_part))[0] != "wanted":
         return "body_part_examined", f"BodyPartExamined {body_part}"
     return "region", " ".join(f"{keyword}:{header.text(keyword)}" for keyword in TEXTS)
 
@@ -113,7 +116,7 @@ def _contrast(task: Task, header: Header) -> str | None:
     text = header.text("SeriesDescription")
     if task.contrast == "any" or not text:
         return None
-    reading = task.lexicon.read(text)
+    reading = task.contrast_words.read(text)
     has = reading.first("contrast") is not None and reading.first("no_contrast") is None
     return None if has == (task.contrast == "with") else f"SeriesDescription {text}"
 
@@ -123,7 +126,7 @@ def _pet(task: Task, header: Header) -> str | None:
         return None
     for keyword in ("SeriesDescription", "ProtocolName"):
         text = header.text(keyword)
-        if text and task.lexicon.read(text).first("attenuation") is not None:
+        if text and task.kind_words.read(text).first("attenuation") is not None:
             return f"{keyword} {text}"
     return None
 

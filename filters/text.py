@@ -15,7 +15,8 @@ MAX_LENGTH = 10240
 """Characters of a value that are read: the limit of LT, the longest VR in use here (PS3.5 table 6.2-1)."""
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_WORD = re.compile(r"[a-z]+|[0-9]+")
+# C+ and C- are words of their own: with and without contrast. C-A-P is not.
+_WORD = re.compile(r"(?<![a-z0-9])c(?:\+|-(?![a-z]))|[a-z]+|[0-9]+")
 _SEPARATORS = re.compile(r"[\W_]+")
 # Letters that NFD does not split, and Arabic letters that Persian keyboards write differently.
 _BY_HAND = {

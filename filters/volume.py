@@ -37,7 +37,7 @@ def words(task: Task, header: Header) -> str | None:
         text = header.text(keyword)
         if not text:
             continue
-        for hit in task.lexicon.read(text).hits:
+        for hit in task.kind_words.read(text).hits:
             if hit.role in KINDS:
                 return f"{keyword} {text}"
     return None
