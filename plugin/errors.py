@@ -6,7 +6,8 @@
         SourceError          a PACS could not be asked, or broke off
         StoreError           Orthanc's own REST API did not answer as it should
         RecordError          the database cannot be used now
-        BrokerError          RabbitMQ cannot be reached, or did not confirm
+        BrokerError          RabbitMQ did not take a message
+          BrokerAway           RabbitMQ cannot be reached
       PermanentError       the study becomes ``failed``; a person decides
         IllegalMoveError     a state change that the table does not hold (a defect of ours)
 
@@ -33,7 +34,12 @@ class ConfigError(PacsPullError):
 
 
 class TransientError(PacsPullError):
-    """Something outside does not work now; the same step is tried again later."""
+    """Something outside does not work now; the same step is tried again later.
+
+    ``is_told``: whoever raised it has written the log line.
+    """
+
+    is_told = False
 
 
 class SourceError(TransientError):
@@ -49,7 +55,13 @@ class RecordError(TransientError):
 
 
 class BrokerError(TransientError):
-    """RabbitMQ cannot be reached, refused the message, or did not confirm it."""
+    """RabbitMQ refused the message, or no queue takes it."""
+
+
+class BrokerAway(BrokerError):
+    """RabbitMQ cannot be reached; told once by the adapter, so not again for each message."""
+
+    is_told = True
 
 
 class PermanentError(PacsPullError):

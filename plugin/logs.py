@@ -29,20 +29,26 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = record.getMessage()
         ids_of: tuple[str, ...] = getattr(record, "ids_of", ())
-        missing = [f"{label}={value}" for label, value in zip(LABELS, ids_of, strict=False) if value and value not in text]
+        missing = [
+            f"{label}={value}" for label, value in zip(LABELS, ids_of, strict=False) if value and value not in text
+        ]
         record.ids = f"[{' '.join(missing)}] " if missing else ""
         line = _CONTROL.sub(" | ", super().format(record).rstrip())
         return _SECRET.sub(r"\1:***@", line)
 
 
-def open_log(file: Path, level: str, max_bytes: int, backup_count: int, also: Callable[[str], None] | None = None) -> None:
+def open_log(
+    file: Path, level: str, max_bytes: int, backup_count: int, also: Callable[[str], None] | None = None
+) -> None:
     """Write our loggers to a rotated UTF-8 file; warnings and errors go to ``also`` too (Orthanc's own log).
 
     :raises OSError: where the file cannot be written.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     handlers: list[logging.Handler] = [
-        logging.handlers.RotatingFileHandler(file, maxBytes=max_bytes, backupCount=backup_count, encoding="utf-8", errors="backslashreplace")
+        logging.handlers.RotatingFileHandler(
+            file, maxBytes=max_bytes, backupCount=backup_count, encoding="utf-8", errors="backslashreplace"
+        )
     ]
     if also is not None:
         handlers.append(_Also(also))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -62,6 +62,9 @@ class Source(Protocol):
     def find_series(self, uid_as_given: str) -> list[SeriesAnswer]:
         """C-FIND at SERIES level for one study."""
 
+    def is_alive(self) -> bool:
+        """Whether the source answers at all (C-ECHO)."""
+
     def retrieve(self, uid_as_given: str, series: Sequence[str] = ()) -> None:
         """Have the study, or only these series of it (UIDs as given), sent to us; returns when the source says it is done."""
 
@@ -97,12 +100,11 @@ class StoredStudy:
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
-    """How one instance came in: RemoteAET, RemoteIP and the ReceptionDate (``YYYYMMDDTHHMMSS``, Orthanc's clock)."""
+class Folder:
+    """A hand-over folder: its absolute path, and the seconds from its first image's arrival to the last's (if known)."""
 
-    ae_title: str = ""
-    address: str = ""
-    received_at: str = ""
+    path: str
+    seconds: float | None = None
 
 
 class ImageStore(Protocol):
@@ -120,8 +122,8 @@ class ImageStore(Protocol):
     def header(self, instance: str) -> Mapping[str, object]:
         """The header of one instance as the rules read it (DICOM keywords), without any of the patient."""
 
-    def reception(self, instance: str) -> Reception:
-        """How an instance came in."""
+    def sender(self, instance: str) -> tuple[str, str]:
+        """The AE title and the address that stored an instance (RemoteAET, RemoteIP); empty where not known."""
 
     def attachment(self, instance: str) -> Path | None:
         """The plain DICOM file in Orthanc's storage, or None where there is no such file (compressed, other storage)."""
@@ -139,8 +141,14 @@ class HandOver(Protocol):
     def present(self, folder: str) -> frozenset[str]:
         """The resource ids of the instances that the named folder holds already."""
 
-    def write(self, folder: str, instances: Iterable[str]) -> str:
-        """Put the instances into the named folder, all or nothing; its absolute path. Raises StoreError."""
+    def write(self, folder: str, instances: Iterable[str]) -> Folder:
+        """Put the instances into the named folder, all or nothing. Raises StoreError."""
+
+    def older_than(self, at: datetime) -> list[str]:
+        """The paths of the folders that nothing was put into since ``at``, half-written ones included."""
+
+    def remove(self, path: str) -> None:
+        """Remove a folder by its path; one that is gone is no error."""
 
 
 # --- RabbitMQ ---------------------------------------------------------------------------------------------------
@@ -180,24 +188,33 @@ class Record(Protocol):
         writes nothing.
         """
 
-    def claim(self, steps: Collection[Step], lease: Lease, now: datetime, sources: Collection[str] | None) -> Study | None:
-        """The first due study by rank, then oldest examination, whose next step is one of ``steps``; leased to us.
+    def claim(self, step: Step, lease: Lease, now: datetime, sources: Collection[str] | None = None) -> Study | None:
+        """The first due study that waits for this step, by rank, then oldest examination; leased to us.
 
-        ``sources`` None takes any; otherwise only studies that one of these sources holds, where an empty
+        ``sources`` None takes any study; otherwise only those that one of these sources holds, where an empty
         collection takes those that no source is known to hold.
         """
 
     def find(self, **equals: str) -> list[Study]:
         """Studies whose fields (snake_case, indexed ones) equal the given texts, newest examination first, at most 100."""
 
-    def number_of(self, state: State | None = None, study_date: str | None = None) -> dict[str, int]:
+    def number_of(self, study_date: str | None = None) -> dict[str, int]:
         """How many studies there are by state."""
 
-    def unfinished(self) -> list[str]:
-        """The StudyInstanceUID of every study that has a next step."""
+    def in_state(self, state: State) -> list[str]:
+        """The StudyInstanceUID of every study in a state."""
 
-    def release(self, owner_prefix: str) -> int:
-        """Drop the leases of owners that start so (our own, of before a restart); how many."""
+    def waiting(self, step: Step) -> list[str]:
+        """The StudyInstanceUID of every study that has this next step."""
 
-    def age(self, now: datetime, waited: timedelta) -> int:
-        """Raise by one the rank of automatic pulls for each ``waited`` they have been queued; how many were raised."""
+    def number_waiting(self, step: Step) -> int:
+        """How many studies have this next step."""
+
+    def renew(self, owner: str, until: datetime) -> None:
+        """Prolong all leases of an owner."""
+
+    def release(self, owner: str) -> int:
+        """Drop all leases of an owner (ourselves, before a restart); how many."""
+
+    def age(self, now: datetime) -> None:
+        """Bring the ranks of waiting pulls up to date with the time they have waited (``aged_rank``)."""

@@ -75,7 +75,9 @@ class Worker:
         self.failures += 1
         if self.failures == 1:
             is_ours = isinstance(error, TransientError)
-            log.error("%s stumbled, trying again: %s", self.name, error if is_ours else repr(error), exc_info=not is_ours)
+            log.error(
+                "%s stumbled, trying again: %s", self.name, error if is_ours else repr(error), exc_info=not is_ours
+            )
         return back_off(self.failures, random.random()).total_seconds()
 
 

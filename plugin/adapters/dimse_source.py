@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plugin.adapters.header import KEYWORDS, rules_header
 from plugin.adapters.orthanc_rest import Loopback
+from plugin.domain.dates import iso_date, iso_time
 from plugin.errors import SourceError, StoreError
 from plugin.ports import SeriesAnswer, StudyAnswer
 
@@ -24,8 +24,6 @@ STUDY_KEYS = (
 SERIES_KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "NumberOfSeriesRelatedInstances")
 NOT_AT_SERIES_LEVEL = frozenset({"StudyDescription", "NumberOfFrames", "SOPClassUID", "ImageComments", "ImageType"})
 _PADDING = " \0"
-_DATE = re.compile(r"(\d{4})[.-]?(\d\d)[.-]?(\d\d)")
-_TIME = re.compile(r"(\d\d):?(\d\d):?(\d\d)?")
 
 
 class DimseSource:
@@ -48,6 +46,13 @@ class DimseSource:
         keys = dict.fromkeys((*SERIES_KEYS, *(word for word in KEYWORDS if word not in NOT_AT_SERIES_LEVEL)), "")
         answers = self._find("Series", {**keys, "StudyInstanceUID": uid_as_given}, normalize=False)
         return [series_answer(answer) for answer in answers]
+
+    def is_alive(self) -> bool:
+        try:
+            self._post(f"/modalities/{self.alias}/echo", {"Timeout": min(self._timeout, 10)}, "echo")
+        except SourceError:
+            return False
+        return True
 
     def retrieve(self, uid_as_given: str, series: Sequence[str] = ()) -> None:
         study = {"StudyInstanceUID": uid_as_given}
@@ -90,7 +95,9 @@ def study_answer(answer: Mapping[str, Any]) -> StudyAnswer:
         patient_id=_text(answer, "PatientID").strip(_PADDING),
         study_date=iso_date(_text(answer, "StudyDate")),
         study_time=iso_time(_text(answer, "StudyTime")),
-        modalities=tuple(word for part in _text(answer, "ModalitiesInStudy").split("\\") if (word := part.strip(_PADDING))),
+        modalities=tuple(
+            word for part in _text(answer, "ModalitiesInStudy").split("\\") if (word := part.strip(_PADDING))
+        ),
         study_description=_text(answer, "StudyDescription").strip(_PADDING),
         number_of_instances=_number(answer, "NumberOfStudyRelatedInstances"),
     )
@@ -101,18 +108,6 @@ def series_answer(answer: Mapping[str, Any]) -> SeriesAnswer:
     as_given = _text(answer, "SeriesInstanceUID")
     number = _number(answer, "NumberOfSeriesRelatedInstances")
     return SeriesAnswer(as_given.strip(_PADDING), as_given, number, rules_header(answer))
-
-
-def iso_date(text: str) -> str:
-    """DICOM DA ``20200612`` as ``2020-06-12``; empty where it is none."""
-    match = _DATE.match(text.strip())
-    return "-".join(match.groups()) if match else ""
-
-
-def iso_time(text: str) -> str:
-    """DICOM TM ``080626.123`` as ``08:06:26``; empty where it is none."""
-    match = _TIME.match(text.strip())
-    return f"{match[1]}:{match[2]}:{match[3] or '00'}" if match else ""
 
 
 def _text(answer: Mapping[str, Any], keyword: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from plugin.adapters.header import rules_header
 from plugin.adapters.orthanc_rest import Loopback, Reads
-from plugin.ports import Reception, StoredSeries, StoredStudy
+from plugin.ports import StoredSeries, StoredStudy
 
 
 class OrthancStore:
@@ -31,7 +30,10 @@ class OrthancStore:
         return StoredStudy(
             resource_ids=tuple(study["ID"] for study in studies),
             study_instance_uid=study_instance_uid,
-            header={**studies[0]["MainDicomTags"], "PatientID": studies[0]["PatientMainDicomTags"].get("PatientID", "")},
+            header={
+                **studies[0]["MainDicomTags"],
+                "PatientID": studies[0]["PatientMainDicomTags"].get("PatientID", ""),
+            },
             series=tuple(one for one in series if one is not None),
             is_orthanc_stable=all(study["IsStable"] for study in studies),
         )
@@ -60,13 +62,9 @@ class OrthancStore:
     def header(self, instance: str) -> Mapping[str, object]:
         return rules_header(self._reads.get(f"/instances/{instance}/simplified-tags") or {})
 
-    def reception(self, instance: str) -> Reception:
-        metadata: dict[str, Any] = self._reads.get(f"/instances/{instance}/metadata?expand") or {}
-        return Reception(
-            ae_title=metadata.get("RemoteAET", ""),
-            address=metadata.get("RemoteIP", ""),
-            received_at=metadata.get("ReceptionDate", ""),
-        )
+    def sender(self, instance: str) -> tuple[str, str]:
+        metadata: dict[str, str] = self._reads.get(f"/instances/{instance}/metadata?expand") or {}
+        return metadata.get("RemoteAET", ""), metadata.get("RemoteIP", "")
 
     def attachment(self, instance: str) -> Path | None:
         if self._storage is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -30,16 +30,6 @@ def compare(in_pacs: Mapping[str, int | None], received: Mapping[str, int]) -> l
     """One Count for each series that either side knows, the PACS's order first."""
     uids = [*in_pacs, *(uid for uid in received if uid not in in_pacs)]
     return [Count(uid, in_pacs.get(uid), received.get(uid, 0)) for uid in uids]
-
-
-def expected_total(counts: Iterable[Count], number_of_study: int | None, is_listed: bool) -> int | None:
-    """The study's number of images in the PACS: the sum over the series where all have counts, else the study's own.
-
-    ``is_listed``: the PACS answered at SERIES level, so ``counts`` holds every series that it has.
-    """
-    numbers = [count.in_pacs for count in counts if count.in_pacs is not None or not is_listed]
-    summed = None if not is_listed or None in numbers else sum(number or 0 for number in numbers)
-    return number_of_study if summed is None else summed
 
 
 def judged(expected: int | None, received: int, short: Collection[str], repulls: int) -> Completeness:

@@ -17,13 +17,15 @@ class Parcel:
     """The series of a study that go out together for one task.
 
     ``folder`` is the resource id that names the hand-over folder. ``last_update`` is Orthanc's LastUpdate
-    (``20200618T080626``).
+    (``20200618T080626``). ``is_one_of_many``: the task delivers each series by itself.
     """
 
     task: str
     routing_key: str
     folder: str
     series: tuple[Series, ...]
+    instances: tuple[str, ...] = ()
+    is_one_of_many: bool = False
     last_update: str = ""
 
     @property
@@ -50,25 +52,26 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the images came from and how long they took.
-
-    ``ae_title`` and ``address`` are Orthanc's RemoteAET and RemoteIP; ``seconds`` is from the first image to the last.
-    """
+    """Where the images came from (Orthanc's RemoteAET and RemoteIP) and the seconds from the first one to the last."""
 
     ae_title: str = ""
     address: str = ""
     seconds: float | None = None
 
 
-def last_delivery(deliveries: Sequence[Delivery], task: str) -> Delivery | None:
-    """The newest delivery of a task."""
-    mine = [delivery for delivery in deliveries if delivery.task == task]
+def last_delivery(deliveries: Sequence[Delivery], task: str, series_instance_uid: str | None) -> Delivery | None:
+    """The newest delivery of a task, or of one series of it where the task delivers each series by itself."""
+    mine = [
+        delivery
+        for delivery in deliveries
+        if delivery.task == task and series_instance_uid in (None, delivery.series_instance_uid)
+    ]
     return max(mine, key=lambda delivery: delivery.revision) if mine else None
 
 
-def is_news(parcel: Parcel, last: Delivery | None, only_thicker: bool) -> bool:
-    """Whether the parcel is worth a delivery: the first of its task, or thicker than the last delivered one."""
-    return last is None or not only_thicker or parcel.number_received > last.number_received
+def previous(study: Study, parcel: Parcel) -> Delivery | None:
+    """What was last delivered in the parcel's place."""
+    return last_delivery(study.deliveries, parcel.task, parcel.series_instance_uid if parcel.is_one_of_many else None)
 
 
 def message_id(study_instance_uid: str, task: str, series_instance_uid: str, revision: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from plugin.domain.study import Sighting
 
@@ -20,9 +20,7 @@ class StabilityRule:
     delay: timedelta
 
 
-def seen_again(
-    before: Sighting | None, seen: Sighting, rule: StabilityRule, is_waited_for: bool
-) -> Sighting:
+def seen_again(before: Sighting | None, seen: Sighting, rule: StabilityRule, is_waited_for: bool) -> Sighting:
     """What we know of the study at a source after one more poll answered ``seen``.
 
     Stable is: two successive polls with the same number; or, where the source gives no number or is set so, an age

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -25,10 +25,13 @@ class Step(StrEnum):
     """The next thing to do with a study (``nextStep``); None means: nothing until something new is seen."""
 
     PULL = "pull"
-    VERIFY = "verify"
+    """Have it sent by a source."""
     DELIVER = "deliver"
+    """Count, choose the series, write the hand-over folder and the outgoing message."""
     PUBLISH = "publish"
+    """Get the broker's confirm for what is in the outbox."""
     CLEAN = "clean"
+    """Delete it from Orthanc."""
 
 
 _S = State
@@ -114,6 +117,8 @@ class Study:
     """The record of one study; every step turns one Study into the next.
 
     ``study_instance_uid`` is trimmed. ``study_date`` is ``YYYY-MM-DD`` and ``study_time`` ``HH:MM:SS`` or empty.
+    ``tries`` counts the pulls begun, ``failures`` the failed attempts at the present step in a row. ``missing`` are the
+    series to pull again (empty: the study). ``is_retrieve_ok`` says that the source called the last retrieve a success.
     ``settled_number`` is the PACS's number of images when the study was last delivered or refused: a higher number
     later means late images. ``decided`` is the digest of the images that the last decision was made on: only while
     Orthanc still holds exactly these may the study be deleted there.
@@ -143,6 +148,8 @@ class Study:
     settled_number: int | None = None
     completeness: Completeness = Completeness()
     tries: int = 0
+    failures: int = 0
+    is_retrieve_ok: bool = True
     last_error: str = ""
     series: tuple[Series, ...] = ()
     decided: str = ""
@@ -180,14 +187,32 @@ class Study:
 
     def then(self, step: Step | None, at: datetime | None = None) -> Study:
         """The study with its next step, due at a time (None: at once), free for the next worker."""
-        return replace(self, next_step=step, due_at=at, lease=None)
+        return replace(self, next_step=step, due_at=at, failures=0, last_error="", lease=None)
 
     def marked(self, step_name: str, at: datetime) -> Study:
         """The study with a timeline entry (found, stable, pullStarted, received, verified, delivered, …)."""
         return replace(self, timeline={**self.timeline, step_name: at})
 
 
-def queued_for_pull(study: Study, at: datetime, rank: int) -> Study:
-    """The study, put into the pull queue with its rank (higher is pulled earlier) as if never tried."""
-    queued = replace(study, tries=0, rank=rank, queued_at=at, completeness=Completeness(received=study.number_received))
-    return queued.then(Step.PULL)
+def queued_for_pull(study: Study, at: datetime, priority: int) -> Study:
+    """The study, put into the pull queue as if never tried; a higher priority is pulled earlier."""
+    afresh = replace(
+        study,
+        tries=0,
+        missing=(),
+        rank=priority,
+        priority=max(priority, study.priority),
+        queued_at=at,
+        completeness=Completeness(received=study.number_received),
+    )
+    return afresh.then(Step.PULL)
+
+
+def merged(claimed: Study, outcome: Study, current: Study) -> Study:
+    """The outcome of a step on ``claimed``, with what others wrote meanwhile (``current``) kept."""
+    theirs = {
+        each.name: getattr(current, each.name)
+        for each in fields(Study)
+        if getattr(current, each.name) != getattr(claimed, each.name)
+    }
+    return replace(outcome, **theirs)

@@ -1,0 +1,188 @@
+"""The composition root: settings -> adapters -> pipeline -> workers. The only file that knows every class."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from filters import RulesError, RulesFile
+from plugin import configuration
+from plugin.adapters.clock import SystemClock
+from plugin.adapters.dimse_source import DimseSource
+from plugin.adapters.hand_over import HandOverFolder
+from plugin.adapters.orthanc_rest import Loopback, Sdk
+from plugin.adapters.orthanc_store import OrthancStore
+from plugin.adapters.rabbitmq import RabbitMQ, Topology
+from plugin.adapters.sqlite_record import SqliteRecord
+from plugin.callbacks import EventQueue
+from plugin.domain.stability import StabilityRule
+from plugin.domain.study import Step
+from plugin.errors import ConfigError
+from plugin.logs import open_log
+from plugin.pipeline.clean import Clean
+from plugin.pipeline.decide import Decide
+from plugin.pipeline.deliver import Deliver, DeliveryPolicy
+from plugin.pipeline.driver import Driver, StepFunction
+from plugin.pipeline.find import Find
+from plugin.pipeline.health import Health
+from plugin.pipeline.publish import Publish
+from plugin.pipeline.pull import Pull, PullSource, Slots
+from plugin.pipeline.receive import Receive
+from plugin.pipeline.reconcile import Reconcile
+from plugin.pipeline.request import Request
+from plugin.pipeline.retain import Retain
+from plugin.pipeline.select import Select
+from plugin.pipeline.verify import Verify
+from plugin.settings import Settings, SourceSettings
+from plugin.supervisor import Supervisor
+from plugin.web.routes import Gateway, register
+from plugin.workers import Crew, Workers
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 10.0
+
+
+def start(orthanc: Any, root: Path) -> None:
+    """Called once, while Orthanc loads the plugin. ``orthanc`` is the SDK module; ``root`` the repository.
+
+    :raises ConfigError: with every problem; Orthanc then exits.
+    """
+    settings = _settings(orthanc, root)
+    rules = _rules(settings)
+    log_file = settings.path(settings.log.file)
+    try:
+        open_log(log_file, settings.log.level, settings.log.max_bytes, settings.log.backup_count, orthanc.LogWarning)
+    except OSError as error:
+        raise ConfigError(
+            [f"PacsPull.Log.File: expected a file that can be written, found {log_file} ({error.strerror})"]
+        ) from error
+    house = _House(orthanc, settings, rules)
+    register(orthanc, house.gateway)
+    orthanc.RegisterOnChangeCallback(house.on_change)
+
+
+def _settings(orthanc: Any, root: Path) -> Settings:
+    return configuration.load(json.loads(orthanc.GetConfiguration()), os.environ, root)
+
+
+def _rules(settings: Settings) -> RulesFile:
+    try:
+        rules = RulesFile(settings.path(settings.filters_file))
+        rules.current()
+    except RulesError as error:
+        raise ConfigError([f"PacsPull.FiltersFile: {problem}" for problem in error.problems]) from error
+    return rules
+
+
+@dataclass(frozen=True, slots=True)
+class _Orthanc:
+    """What we need to know of the Orthanc that we live in."""
+
+    url: str
+    ae_title: str
+    storage: Path
+    name: str
+
+    @classmethod
+    def of(cls, orthanc_configuration: Mapping[str, Any]) -> _Orthanc:
+        port = orthanc_configuration.get("HttpPort", 8042)
+        scheme = "https" if orthanc_configuration.get("SslEnabled") else "http"
+        return cls(
+            url=f"{scheme}://127.0.0.1:{port}",
+            ae_title=orthanc_configuration.get("DicomAet", "ORTHANC"),
+            storage=Path(orthanc_configuration.get("StorageDirectory", "OrthancStorage")).absolute(),
+            name=f"{socket.gethostname()}/{port}",
+        )
+
+
+class _House:
+    """Everything, put together and not yet running."""
+
+    def __init__(self, orthanc: Any, settings: Settings, rules: RulesFile) -> None:
+        me = _Orthanc.of(json.loads(orthanc.GetConfiguration()))
+        http = Loopback(me.url, orthanc.GenerateRestApiAuthorizationToken())
+        clock, record, set_sources = SystemClock(), open_record(settings), settings.sources
+        sources = {
+            alias: DimseSource(alias, http, me.ae_title, source.timeout_seconds)
+            for alias, source in set_sources.items()
+        }
+        store = OrthancStore(Sdk(orthanc), http, me.storage)
+        hand_over = HandOverFolder(settings.path(settings.store_image_directory), store)
+        broker = RabbitMQ(settings.rabbitmq.url.get_secret_value(), topology(settings, rules))
+        health = Health(sources)
+        slots = Slots({alias: source.max_concurrent_retrieves for alias, source in set_sources.items()})
+        pull_sources = {alias: pull_source(sources[alias], source) for alias, source in set_sources.items()}
+        policy = DeliveryPolicy(settings.max_repulls, settings.resend_only_thicker_series)
+        verify, select = Verify(sources, health), Select(store, hand_over)
+        steps: dict[Step, StepFunction] = {
+            Step.PULL: Pull(pull_sources, slots, health, store, rules, clock),
+            Step.DELIVER: Deliver(verify, select, store, hand_over, rules, clock, policy),
+            Step.PUBLISH: Publish(broker, clock),
+            Step.CLEAN: Clean(store, clock, settings.delete_after_send),
+        }
+        receive = Receive(record, store, clock, settings.push_priority)
+        self._changes = orthanc.ChangeType
+        self._events = EventQueue(orthanc.ChangeType.NEW_STUDY, orthanc.ChangeType.STABLE_STUDY)
+        self._supervisor = Supervisor()
+        crew = Crew(
+            owner=me.name,
+            record=record,
+            clock=clock,
+            rules=rules,
+            driver=Driver(record, clock, me.name, steps),
+            health=health,
+            slots=slots,
+            broker=broker,
+            events=self._events,
+            receive=receive,
+            reconcile=Reconcile(record, store, receive, clock, sources),
+            retain=Retain(hand_over, record, clock, timedelta(hours=settings.store_image_retention_hours)),
+            finds={
+                alias: Find(sources[alias], record, rules, clock, source.cross_days, stability_rule(source))
+                for alias, source in set_sources.items()
+            },
+        )
+        workers = Workers(crew, set_sources, self._supervisor)
+        request = Request(sources, record, health, clock, lambda: workers.wake(Step.PULL))
+        decide = Decide(record, store, hand_over, clock)
+        self.gateway = Gateway(record, request, decide, health, self._supervisor, lambda: broker.failures)
+
+    def on_change(self, change_type: int, level: int, resource_id: str) -> None:
+        """Orthanc's OnChange callback."""
+        if change_type == self._changes.ORTHANC_STARTED:
+            self._supervisor.start()
+            log.info("PACS Pull has started")
+        elif change_type == self._changes.ORTHANC_STOPPED:
+            log.info("PACS Pull stops")
+            self._supervisor.stop(STOP_SECONDS)
+        else:
+            self._events.on_change(change_type, resource_id)
+
+
+def open_record(settings: Settings) -> SqliteRecord:
+    """The record that ``Database.Url`` names."""
+    url = settings.database.url.get_secret_value()
+    return SqliteRecord(settings.path(Path(url.removeprefix("sqlite:///"))))
+
+
+def topology(settings: Settings, rules: RulesFile) -> Topology:
+    """The exchange and queue of the settings, with the routing keys of the rules."""
+    rabbitmq = settings.rabbitmq
+    keys = frozenset(task.routing_key for task in rules.current().tasks)
+    return Topology(rabbitmq.exchange, rabbitmq.queue, rabbitmq.queue_type, keys)
+
+
+def stability_rule(source: SourceSettings) -> StabilityRule:
+    return StabilityRule(source.stability == "Count", timedelta(seconds=source.delay_seconds))
+
+
+def pull_source(source: DimseSource, settings: SourceSettings) -> PullSource:
+    return PullSource(source, settings.query_level == "Series", settings.max_concurrent_retrieves, settings.max_tries)

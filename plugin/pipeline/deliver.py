@@ -1,0 +1,205 @@
+"""Everything between "the images are here" and "the message is in the outbox": count, judge, write the folder.
+
+Idempotent: after a crash anywhere in it, it is simply done again. The verdicts and the outgoing messages are saved in
+the one write that ends it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from filters import RulesFile
+from plugin.domain.completeness import judged as judged_completeness
+from plugin.domain.completeness import repull_delay
+from plugin.domain.delivery import Origin, Parcel, packed, previous
+from plugin.domain.study import Delivery, Outgoing, Series, State, Step, Study
+from plugin.errors import PermanentError
+from plugin.logs import study_log
+from plugin.pipeline.driver import ForeverStep
+from plugin.pipeline.select import KEPT, Select
+from plugin.pipeline.verify import Comparison, Verify
+from plugin.ports import Clock, HandOver, ImageStore, StoredStudy
+
+SETTLING = timedelta(seconds=2)
+"""Images that still come in this long after the last one are waited for: some PACS report success before they send."""
+NEXT_LOOK = timedelta(seconds=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPolicy:
+    """What the settings say about deliveries."""
+
+    max_repulls: int
+    resend_only_thicker_series: bool
+
+
+class Deliver(ForeverStep):
+    """The DELIVER step."""
+
+    def __init__(
+        self,
+        verify: Verify,
+        select: Select,
+        store: ImageStore,
+        hand_over: HandOver,
+        rules: RulesFile,
+        clock: Clock,
+        policy: DeliveryPolicy,
+    ) -> None:
+        self._verify = verify
+        self._select = select
+        self._store = store
+        self._hand_over = hand_over
+        self._rules = rules
+        self._clock = clock
+        self._policy = policy
+
+    def begin(self, study: Study) -> Study:
+        return study.moved(State.PULL_DATA)
+
+    def __call__(self, study: Study) -> Study:
+        now = self._clock.now()
+        stored = self._store.study(study.study_instance_uid) or StoredStudy((), study.study_instance_uid, {}, (), True)
+        number = len(stored.instances)
+        if number != study.number_received or "received" not in study.timeline:
+            study = replace(study, number_received=number).marked("received", now)
+        rules = self._rules.current()
+        comparison = self._verify(study, _received(stored))
+        headers = self._select.headers(study, stored, comparison)
+        series = self._select.judge(study, rules, comparison.counts, headers)
+        short = _short(series, comparison, study)
+        repulls = study.completeness.repulls
+        completeness = judged_completeness(comparison.expected, number, short, repulls)
+        study = replace(study, series=series, completeness=completeness)
+        if short and (later := self._asked_again(study, short, comparison)) is not None:
+            return later
+        if not number:
+            raise PermanentError("the PACS sends no image of this study")
+        self._tell_counts(study)
+        study = replace(
+            study.marked("verified", now),
+            missing=(),
+            decided=digest(stored.instances),
+            settled_number=max(number, comparison.expected or 0),
+        )
+        return self._handed_over(study, self._select.parcels(study, rules, series, stored))
+
+    def _asked_again(self, study: Study, short: Sequence[str], comparison: Comparison) -> Study | None:
+        """The study, waiting for more images or for a re-pull; None where nothing more is to be hoped for."""
+        now = self._clock.now()
+        if timedelta(0) <= now - study.timeline["received"] < SETTLING:
+            return study.then(Step.DELIVER, now + NEXT_LOOK)
+        repulls = study.completeness.repulls
+        if not study.sources or repulls >= self._policy.max_repulls:
+            return None
+        missing = tuple(comparison.answers[uid].uid_as_given for uid in short if uid in comparison.answers)
+        delay = repull_delay(repulls)
+        lines = study_log(study.ids)
+        for uid in short:
+            one = next((each for each in study.series if each.series_instance_uid == uid), None)
+            if one is not None:
+                lines.warning(
+                    "completeness check failed: series %s in pacs is %s,  we have only %d",
+                    uid, one.number_in_pacs, one.number_received,
+                )  # fmt: skip
+        lines.warning("re-pull %d of %d in %s", repulls + 1, self._policy.max_repulls, delay)
+        completeness = replace(study.completeness, repulls=repulls + 1)
+        return replace(study, missing=missing, completeness=completeness, tries=0).then(Step.PULL, now + delay)
+
+    def _handed_over(self, study: Study, parcels: Sequence[Parcel]) -> Study:
+        """The study with its folders written and its messages in the outbox; or settled without any."""
+        self._tell_refusals(study)
+        packages = [self._packed(study, parcel) for parcel in parcels if self._is_news(study, parcel)]
+        study = _with_parcels(replace(study, is_manual=False, wanted_series=()), parcels, packages)
+        if not parcels:
+            study_log(study.ids).info("%s %s %s study is filtered out", *study.ids)
+            return study.moved(State.UNSUPPORTED_SERIES).then(Step.CLEAN)
+        if not packages:
+            return study.moved(State.PULL_DATA_END).then(Step.CLEAN)
+        return study.then(Step.PUBLISH)
+
+    def _is_news(self, study: Study, parcel: Parcel) -> bool:
+        """Whether to deliver: the first time, by hand, or thicker than what was delivered last."""
+        last = previous(study, parcel)
+        if last is None:
+            return True
+        lines = study_log((*study.ids, parcel.series_instance_uid))
+        is_thicker = parcel.number_received > last.number_received
+        if not (is_thicker or study.is_manual or not self._policy.resend_only_thicker_series):
+            lines.info("notinform %s has no more instances this time", study.study_instance_uid)
+            return False
+        lines.info(
+            "reinform %s last is %d;now %s %s is %d",
+            study.study_instance_uid,
+            last.number_received,
+            parcel.last_update,
+            parcel.series_instance_uid,
+            parcel.number_received,
+        )
+        return True
+
+    def _packed(self, study: Study, parcel: Parcel) -> tuple[Delivery, Outgoing]:
+        folder = self._hand_over.write(parcel.folder, parcel.instances)
+        ae_title, address = self._store.sender(parcel.instances[0])
+        return packed(study, parcel, Origin(ae_title, address, folder.seconds), folder.path, study.revision + 1)
+
+    @staticmethod
+    def _tell_counts(study: Study) -> None:
+        for series in study.series:
+            if series.verdict != KEPT or series.number_in_pacs is None:
+                continue
+            lines = study_log((*study.ids, series.series_instance_uid))
+            numbers = (series.series_instance_uid, series.number_in_pacs, series.number_received)
+            if series.number_received >= series.number_in_pacs:
+                lines.info("completeness check success: series %s in pacs is %d,  we have %d too", *numbers)
+            else:
+                lines.error("incomplete, delivered all the same: series %s in pacs is %d,  we have only %d", *numbers)
+
+    @staticmethod
+    def _tell_refusals(study: Study) -> None:
+        for series in study.series:
+            if series.verdict != KEPT:
+                lines = study_log((*study.ids, series.series_instance_uid))
+                lines.info("%s %s %s %s %s", *study.ids, series.series_instance_uid, series.reason)
+
+
+def digest(instances: Iterable[str]) -> str:
+    """A short name for a set of images."""
+    return hashlib.sha256("\n".join(sorted(instances)).encode()).hexdigest()[:32]
+
+
+def _received(stored: StoredStudy) -> dict[str, int]:
+    received: dict[str, int] = {}
+    for series in stored.series:
+        received[series.series_instance_uid] = received.get(series.series_instance_uid, 0) + len(series.instances)
+    return received
+
+
+def _short(series: Sequence[Series], comparison: Comparison, study: Study) -> list[str]:
+    """The wanted series that lack images; where the PACS has no counts by series, the study speaks for all of them."""
+    by_series = {count.series_instance_uid: count for count in comparison.counts}
+    wanted = [one.series_instance_uid for one in series if one.verdict == KEPT]
+    short = [uid for uid in wanted if by_series[uid].is_short]
+    has_counts = all(by_series[uid].in_pacs is not None for uid in wanted) and bool(comparison.answers)
+    received = sum(count.received for count in comparison.counts)
+    is_study_short = received < comparison.expected if comparison.expected is not None else not study.is_retrieve_ok
+    if not short and not has_counts and (is_study_short or not received):
+        return wanted or [study.study_instance_uid]
+    return short
+
+
+def _with_parcels(study: Study, parcels: Sequence[Parcel], packages: Sequence[tuple[Delivery, Outgoing]]) -> Study:
+    chosen = {series.series_instance_uid: series for parcel in parcels for series in parcel.series}
+    series = tuple(
+        replace(chosen[one.series_instance_uid], is_delivered=True) if one.series_instance_uid in chosen else one
+        for one in study.series
+    )
+    return replace(
+        study,
+        series=series,
+        deliveries=(*study.deliveries, *(delivery for delivery, _ in packages)),
+        outbox=tuple(outgoing for _, outgoing in packages),
+    )

@@ -1,0 +1,120 @@
+"""Judge each series of a study, and make the parcels that go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from filters import Candidate, Rules, Task
+from plugin.domain.completeness import Count
+from plugin.domain.delivery import Parcel
+from plugin.domain.study import Series, Study
+from plugin.logs import study_log
+from plugin.pipeline.verify import Comparison
+from plugin.ports import HandOver, ImageStore, StoredSeries, StoredStudy
+
+KEPT = "kept"
+REFUSED = "refused"
+
+
+class Select:
+    """Reads one image of each series; the rules decide."""
+
+    def __init__(self, store: ImageStore, hand_over: HandOver) -> None:
+        self._store = store
+        self._hand_over = hand_over
+
+    def headers(self, study: Study, stored: StoredStudy, comparison: Comparison) -> dict[str, dict[str, object]]:
+        """The header of each series by UID: of its first received image, else as the PACS answered."""
+        headers: dict[str, dict[str, object]] = {}
+        for uid, answer in comparison.answers.items():
+            headers[uid] = {"StudyDescription": study.study_description, **answer.header}
+        for series in stored.series:
+            if series.instances:
+                headers[series.series_instance_uid] = dict(self._store.header(series.instances[0]))
+        return headers
+
+    def judge(
+        self, study: Study, rules: Rules, counts: Iterable[Count], headers: Mapping[str, Mapping[str, object]]
+    ) -> tuple[Series, ...]:
+        """Each series with its verdict, judged by the higher of both counts (a short series may yet be filled)."""
+        return tuple(judged(study, rules, count, headers.get(count.series_instance_uid, {})) for count in counts)
+
+    def parcels(self, study: Study, rules: Rules, series: tuple[Series, ...], stored: StoredStudy) -> list[Parcel]:
+        """What goes out, task by task. A hand-over folder that is there already counts with its images."""
+        held = {one.series_instance_uid: one for one in stored.series}
+        parcels = []
+        for task in rules.tasks:
+            kept = [one for one in series if one.task == task.name and one.verdict == KEPT]
+            kept = [self._with_earlier(one, held, task) for one in kept if one.series_instance_uid in held]
+            if not kept:
+                continue
+            if task.deliver == "Study":
+                parcels.append(_whole_study(task, kept, stored, held))
+            elif task.deliver == "All" or study.wanted_series:
+                parcels += [_one_series(task, one, held, is_one_of_many=True) for one in kept]
+            else:
+                parcels.append(_one_series(task, _thickest(study, task, kept), held))
+        return parcels
+
+    def _with_earlier(self, series: Series, held: Mapping[str, StoredSeries], task: Task) -> Series:
+        """The series, counted together with what an earlier delivery left in its folder (images that came in parts)."""
+        if task.deliver == "Study":
+            return series
+        stored = held[series.series_instance_uid]
+        number = len(self._hand_over.present(stored.resource_id).union(stored.instances))
+        return replace(series, number_received=number)
+
+
+def judged(study: Study, rules: Rules, count: Count, header: Mapping[str, object]) -> Series:
+    """One series with its verdict and what the rule read."""
+    number = max(count.received, count.in_pacs or 0)
+    verdict = rules.judge({**header, "NumberOfSeriesRelatedInstances": number})
+    series = Series(
+        series_instance_uid=count.series_instance_uid,
+        modality=str(header.get("Modality") or ""),
+        number_in_pacs=count.in_pacs,
+        number_received=count.received,
+        verdict=KEPT if verdict.keep else REFUSED,
+        rule=verdict.rule,
+        reason=verdict.reason,
+        task=verdict.task,
+        attributes=dict(verdict.evidence),
+    )
+    return _as_asked(study, rules, series) if study.wanted_series else series
+
+
+def _as_asked(study: Study, rules: Rules, series: Series) -> Series:
+    """A doctor who named series gets those, as they are, and no other."""
+    if series.series_instance_uid not in study.wanted_series:
+        return replace(series, verdict=REFUSED, rule="not_asked_for", reason="another series was asked for by hand")
+    taking = [task.name for task in rules.tasks if series.modality in task.modalities]
+    task = next(iter([*taking, *(task.name for task in rules.tasks)]))
+    return replace(series, verdict=KEPT, rule=None, reason="asked for by hand", task=task)
+
+
+def _thickest(study: Study, task: Task, kept: list[Series]) -> Series:
+    by_uid = {series.series_instance_uid: series for series in kept}
+    ranked = task.rank([Candidate(uid, one.number_received, one.attributes) for uid, one in by_uid.items()])
+    first = by_uid[ranked[0].candidate.series_instance_uid]
+    study_log((*study.ids, first.series_instance_uid)).info(
+        "study %s thickest series is %s, instances num is %d",
+        study.study_instance_uid,
+        first.series_instance_uid,
+        first.number_received,
+    )
+    return replace(first, reason=ranked[0].why or first.reason)
+
+
+def _one_series(task: Task, series: Series, held: Mapping[str, StoredSeries], is_one_of_many: bool = False) -> Parcel:
+    stored = held[series.series_instance_uid]
+    return Parcel(
+        task.name, task.routing_key, stored.resource_id, (series,), stored.instances, is_one_of_many, stored.last_update
+    )
+
+
+def _whole_study(task: Task, kept: list[Series], stored: StoredStudy, held: Mapping[str, StoredSeries]) -> Parcel:
+    mine = [held[series.series_instance_uid] for series in kept]
+    instances = tuple(instance for series in mine for instance in series.instances)
+    latest = max(series.last_update for series in mine)
+    return Parcel(task.name, task.routing_key, stored.resource_ids[0], tuple(kept), instances, False, latest)

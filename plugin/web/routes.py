@@ -1,0 +1,199 @@
+"""The plugin's own REST routes, in one table."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from plugin.adapters.document import to_document
+from plugin.domain.study import Study
+from plugin.errors import IllegalMoveError, TransientError
+from plugin.pipeline.decide import Decide
+from plugin.pipeline.health import Health
+from plugin.pipeline.request import Found, Request
+from plugin.ports import Record
+from plugin.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+KEYWORDS = ("StudyInstanceUID", "AccessionNumber", "PatientID")
+SERIES_KEYWORDS = ("SeriesInstanceUID", "SeriesNumber")
+FIELDS = {"StudyInstanceUID": "study_instance_uid", "AccessionNumber": "accession_number", "PatientID": "patient_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: path groups, query arguments and body."""
+
+    groups: tuple[str, ...]
+    arguments: Mapping[str, str]
+    body: bytes
+
+
+class BadCallError(Exception):
+    """The caller's fault; ``status`` is the HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Gateway:
+    """What the routes answer, as JSON-able data."""
+
+    def __init__(
+        self,
+        record: Record,
+        request: Request,
+        decide: Decide,
+        health: Health,
+        supervisor: Supervisor,
+        broker_failures: Callable[[], int],
+    ) -> None:
+        self._record = record
+        self._request = request
+        self._decide = decide
+        self._health = health
+        self._supervisor = supervisor
+        self._broker_failures = broker_failures
+
+    def debug(self, call: Call) -> dict[str, Any]:
+        """The whole record of a study; where there is none, what the sources answer when asked now."""
+        wanted = _wanted(call.arguments, KEYWORDS)
+        keyword = next(iter(wanted))
+        studies = self._record.find(**{FIELDS[keyword]: wanted[keyword]})
+        if studies:
+            return {"found": True, "studies": [to_document(study) for study in studies]}
+        return {"found": False, "studies": [], "sources": _told(self._request.find(wanted), self._health)}
+
+    def status(self, call: Call) -> dict[str, Any]:
+        """Is all well? Counts by state, sources, broker, threads."""
+        workers = self._supervisor.workers
+        return {
+            "studies": self._record.number_of(),
+            "sources": self._health.report(),
+            "rabbitMQ": {"up": self._broker_failures() == 0},
+            "workers": {each.name: {"alive": each.is_alive(), "failures": each.failures} for each in workers},
+        }
+
+    def pull(self, call: Call) -> dict[str, Any]:
+        """Pull by hand; the body names an accession, a patient or a study."""
+        wanted = _wanted(_body(call.body), (*KEYWORDS, *SERIES_KEYWORDS))
+        studies, found = self._request.pull(wanted)
+        return {
+            "studies": [_in_short(study) for study in studies],
+            "follow": [f"/api/v1/dcm/debug?StudyInstanceUID={study.study_instance_uid}" for study in studies],
+            "sources": _told(found, self._health),
+        }
+
+    def decide(self, call: Call) -> dict[str, Any]:
+        """What a person or the back end says of a study."""
+        uid, verb = call.groups
+        study = self._decide.verbs[verb](uid)
+        if study is None:
+            raise BadCallError(404, f"no study {uid} in the record")
+        return _in_short(study)
+
+
+def register(orthanc: Any, gateway: Gateway) -> None:
+    """Announce all routes to Orthanc."""
+    table: tuple[tuple[str, str, Callable[[Call], dict[str, Any]]], ...] = (
+        ("GET", "/api/v1/dcm/debug", gateway.debug),
+        ("GET", "/pacs-pull/status", gateway.status),
+        ("POST", "/pacs-pull/pull", gateway.pull),
+        ("POST", "/pacs-pull/studies/([^/]+)/(retry|skip|completed|unsupported)", gateway.decide),
+    )
+    for method, pattern, answer in table:
+        orthanc.RegisterRestCallback(pattern, _callback(method, answer))
+
+
+def _callback(method: str, answer: Callable[[Call], dict[str, Any]]) -> Callable[..., None]:
+    def callback(output: Any, uri: str, **request: Any) -> None:
+        if request["method"] != method:
+            output.SendMethodNotAllowed(method)
+            return
+        call = Call(tuple(request.get("groups", ())), request.get("get", {}), request.get("body", b"") or b"")
+        status, data = _answered(answer, call, uri)
+        text = json.dumps(data, ensure_ascii=False, indent=1).encode()
+        if status == 200:
+            output.AnswerBuffer(text, "application/json")
+        else:
+            output.SetHttpHeader("Content-Type", "application/json")
+            output.SendHttpStatus(status, text)
+
+    return callback
+
+
+def _answered(answer: Callable[[Call], dict[str, Any]], call: Call, uri: str) -> tuple[int, dict[str, Any]]:
+    try:
+        return 200, answer(call)
+    except BadCallError as error:
+        return error.status, {"error": str(error)}
+    except IllegalMoveError as error:
+        return 409, {"error": str(error)}
+    except TransientError as error:
+        log.error("%s: %s", uri, error)
+        return 503, {"error": str(error)}
+
+
+def _wanted(given: Mapping[str, Any], keywords: tuple[str, ...]) -> dict[str, str]:
+    unknown = [name for name in given if name not in keywords]
+    if unknown:
+        raise BadCallError(400, f"unknown: {', '.join(unknown)}; expected some of {', '.join(keywords)}")
+    wanted = {name: str(given[name]).strip() for name in keywords if str(given.get(name) or "").strip()}
+    if not any(name in wanted for name in KEYWORDS):
+        raise BadCallError(400, f"expected one of {', '.join(KEYWORDS)}")
+    wildcards = [value for value in wanted.values() if set(value) & set("*?\\")]
+    if wildcards:
+        raise BadCallError(400, f"expected one exact value, found {wildcards[0]!r}")
+    return wanted
+
+
+def _body(body: bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(body)
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        raise BadCallError(400, 'expected a JSON object such as {"AccessionNumber": "…"}')
+    return data
+
+
+def _in_short(study: Study) -> dict[str, Any]:
+    document = to_document(study)
+    keys = (
+        "studyInstanceUID",
+        "accessionNumber",
+        "patientID",
+        "studyDate",
+        "studyTime",
+        "modality",
+        "state",
+        "nextStep",
+        "sources",
+    )
+    return {key: document[key] for key in keys}
+
+
+def _told(found: Found, health: Health) -> dict[str, Any]:
+    """What each source answered, by alias."""
+    told: dict[str, Any] = {alias: {"answered": True, "studies": []} for alias in health.report()}
+    for uid, answers in found.answers.items():
+        for alias, answer in answers.items():
+            told[alias]["studies"].append(
+                {
+                    "studyInstanceUID": uid,
+                    "accessionNumber": answer.accession_number,
+                    "patientID": answer.patient_id,
+                    "studyDate": answer.study_date,
+                    "studyTime": answer.study_time,
+                    "modalities": list(answer.modalities),
+                    "numberInPacs": answer.number_of_instances,
+                }
+            )
+    for alias, why in found.silent.items():
+        told[alias] = {"answered": False, "error": why}
+    return told

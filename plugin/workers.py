@@ -1,0 +1,170 @@
+"""The gateway's threads: which step each of them serves, how long it rests, and who wakes whom."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from filters import RulesFile
+from plugin.adapters.rabbitmq import RabbitMQ
+from plugin.callbacks import EventQueue
+from plugin.domain.priority import back_off
+from plugin.domain.study import Step
+from plugin.errors import BrokerError, SourceError
+from plugin.pipeline.driver import LEASE, Driver
+from plugin.pipeline.find import Find
+from plugin.pipeline.health import Health
+from plugin.pipeline.pull import Slots
+from plugin.pipeline.receive import Receive
+from plugin.pipeline.reconcile import Reconcile
+from plugin.pipeline.retain import Retain
+from plugin.ports import Clock, Record
+from plugin.settings import SourceSettings
+from plugin.supervisor import Supervisor, Worker
+
+log = logging.getLogger(__name__)
+
+IDLE = 1.0
+"""Seconds between looks for work whose time has come; new work wakes its worker at once."""
+RECONCILE_SECONDS = 300.0
+RETAIN_SECONDS = 600.0
+LONGEST_POLL_SECONDS = 300.0
+BROKER_RETRY = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """What the workers work with."""
+
+    owner: str
+    record: Record
+    clock: Clock
+    rules: RulesFile
+    driver: Driver
+    health: Health
+    slots: Slots
+    broker: RabbitMQ
+    events: EventQueue
+    receive: Receive
+    reconcile: Reconcile
+    retain: Retain
+    finds: dict[str, Find]
+
+
+class Workers:
+    """All threads. Nothing but reception is done before the first reconciliation."""
+
+    def __init__(self, crew: Crew, sources: dict[str, SourceSettings], supervisor: Supervisor) -> None:
+        self._crew = crew
+        self._sources = sources
+        self._supervisor = supervisor
+        self._of: dict[Step, list[Worker]] = {step: [] for step in Step}
+        self._has_reconciled = False
+        self._reconciler = supervisor.add("reconcile", self._reconcile)
+        crew.events.wake = supervisor.add("receive", lambda: crew.events.handle_all(crew.receive, self._tell_all)).wake
+        supervisor.add("leases", self._leases)
+        for alias in sources:
+            supervisor.add(f"find {alias}", partial(self._find, alias))
+            self._serve(Step.DELIVER, f"deliver {alias}", [alias])
+        self._serve(Step.DELIVER, "deliver pushed", [])
+        for number in range(sum(source.max_concurrent_retrieves for source in sources.values())):
+            self._of[Step.PULL].append(supervisor.add(f"pull {number}", self._pull))
+        self._of[Step.PUBLISH].append(supervisor.add("publish", self._publish, crew.broker.close))
+        self._serve(Step.CLEAN, "clean", None)
+        supervisor.add("retain", self._retain)
+
+    def wake(self, step: Step) -> None:
+        """Tell those who serve a step that there is work."""
+        for worker in self._of[step]:
+            worker.wake()
+
+    def _tell_all(self) -> None:
+        for step in Step:
+            self.wake(step)
+
+    def _serve(self, step: Step, name: str, sources: Collection[str] | None) -> None:
+        def tick() -> float:
+            study = self._crew.driver.claim(step, sources) if self._has_reconciled else None
+            if study is None:
+                return IDLE
+            self._crew.driver.run(study)
+            self._tell_all()
+            return 0.0
+
+        self._of[step].append(self._supervisor.add(name, tick))
+
+    def _find(self, alias: str) -> float:
+        interval = self._sources[alias].poll_interval_seconds
+        if not self._has_reconciled:
+            return IDLE
+        try:
+            ready = self._crew.finds[alias]()
+        except SourceError as error:
+            failures = self._crew.health.failed(alias, error)
+            longest = timedelta(seconds=max(LONGEST_POLL_SECONDS, interval))
+            return back_off(failures, random.random(), timedelta(seconds=interval), longest).total_seconds()
+        self._crew.health.worked(alias)
+        if ready:
+            self.wake(Step.PULL)
+        return interval
+
+    def _pull(self) -> float:
+        if not self._has_reconciled:
+            return IDLE
+        crew = self._crew
+        with crew.slots.choosing:
+            free = [alias for alias in crew.slots.free() if crew.health.is_up(alias)]
+            study = crew.driver.claim(Step.PULL, free) if free else None
+            if study is not None:
+                crew.slots.take(
+                    study.study_instance_uid, random.choice([alias for alias in free if alias in study.sources])
+                )
+        if study is None:
+            return IDLE
+        log.info("continue to pull study, amount=%d", crew.record.number_waiting(Step.PULL))
+        crew.driver.run(study)
+        self._tell_all()
+        return 0.0
+
+    def _publish(self) -> float:
+        crew = self._crew
+        try:
+            crew.broker.bind({task.routing_key for task in crew.rules.current().tasks})
+            crew.broker.idle()
+        except BrokerError:
+            return back_off(crew.broker.failures, random.random(), longest=BROKER_RETRY).total_seconds()
+        study = crew.driver.claim(Step.PUBLISH) if self._has_reconciled else None
+        if study is None:
+            return IDLE
+        crew.driver.run(study)
+        self.wake(Step.CLEAN)
+        return 0.0
+
+    def _reconcile(self) -> float:
+        crew = self._crew
+        if not self._has_reconciled:
+            freed = crew.record.release(crew.owner)
+            if freed:
+                log.info("%d studies were in work when we stopped: they go on", freed)
+        crew.events.has_dropped = False
+        crew.reconcile()
+        self._has_reconciled = True
+        self._tell_all()
+        return RECONCILE_SECONDS
+
+    def _leases(self) -> float:
+        crew = self._crew
+        if crew.events.has_dropped:
+            self._reconciler.wake()
+        if self._has_reconciled:
+            crew.record.renew(crew.owner, crew.clock.now() + LEASE)
+            crew.record.age(crew.clock.now())
+        return LEASE.total_seconds() / 3
+
+    def _retain(self) -> float:
+        self._crew.retain()
+        return RETAIN_SECONDS
