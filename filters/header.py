@@ -113,7 +113,5 @@ def _joined(values: Iterable[object]) -> str:
 def _written(value: object) -> str:
     try:
         return str(value)
-    except (
-        Exception
-    ):  # any object may be handed in, and its __str__ may raise anything; a verdict must come all the same
+    except Exception:  # noqa: BLE001 - any object may be handed in and its __str__ may raise anything
         return ""

@@ -20,7 +20,7 @@ class RulesError(ValueError):
 
 
 class Problems:
-    """Collects problems by dotted key and knows the line of each key. Tables of `[[task]]` are numbered: `task.0.name`."""
+    """Collects problems by dotted key and knows the line of each; `[[task]]` tables are numbered: `task.0.name`."""
 
     def __init__(self, text: str) -> None:
         self.found: list[str] = []

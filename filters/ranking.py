@@ -43,10 +43,10 @@ def rank(candidates: Sequence[Candidate], kernels_preferred: Sequence[str] = ())
     """Most images first; then thinner, then the kernel listed earlier, then the lower series number, then the UID."""
     keyed = sorted(((_key(c, kernels_preferred), c) for c in candidates), key=lambda pair: pair[0].order())
     ranked = []
-    for place, (key, candidate) in enumerate(keyed):
+    for position, (key, candidate) in enumerate(keyed):
         if len(keyed) == 1:
             why = "the only one"
-        elif place == 0:
+        elif position == 0:
             why = f"preferred over {keyed[1][1].series_instance_uid} because {_because(key, keyed[1][0])}"
         else:
             best, first = keyed[0]

@@ -1,8 +1,8 @@
 """Text whose bytes were read with the wrong character set, turned back.
 
 A file whose text is GBK, Big5 … but which says ISO_IR 100, or nothing, is decoded as Latin-1: 胸 arrives as `ÐØ`.
-The reverse happens too: a Latin-1 name decoded as GBK (`t髍ax`). Each plausible reading is offered, with the name of the
-character set that the bytes really were in; the words decide which one is believed.
+The reverse happens too: a Latin-1 name decoded as GBK (`t髍ax`). Each plausible reading is offered, with the name of
+the character set that the bytes really were in; the words decide which one is believed.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class _Reader:
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._encodings = repair.DEFAULT_ENCODINGS
+        self._encodings: tuple[str, ...] = repair.DEFAULT_ENCODINGS
         self._lists: dict[str, tuple[str, ...]] = {}
 
     def rules(self, document: Mapping[str, Any]) -> Rules:
