@@ -42,10 +42,15 @@ def matched(rows: Iterable[Row], keys: Mapping[str, Values], faults: Faults) -> 
             yield shown
 
 
-def answers(level: str, rows: Iterable[Row], keys: Mapping[str, Values], faults: Faults) -> Iterator[Dataset]:
-    """The answers to a query, as wrong as the faults say."""
+def answers(
+    level: str, rows: Iterable[Row], keys: Mapping[str, Values], faults: Faults, is_implicit_vr: bool = True
+) -> Iterator[Dataset]:
+    """The answers to a query, as wrong as the faults say; for a transfer syntax that is little endian."""
     for row in rows:
         dataset = _answer(level, row, keys, faults)
+        # As if read in this encoding: then the bytes are written as they are, not decoded and encoded again.
+        declared = dataset.get("SpecificCharacterSet")
+        dataset.set_original_encoding(is_implicit_vr, True, convert_encodings(declared) if declared else "iso8859")
         yield dataset
         if faults.duplicate_answers:
             yield dataset

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 
 from tests.simulators.pacs.answers import DOES_NOT_MATCH_SOP_CLASS, answers, matched, refusal
@@ -85,7 +86,8 @@ class Handlers:
             yield query.status, None
             return
         rows = matched(self.archive.rows(level, self._is_visible), keys, faults)
-        for answer in answers(level, rows, keys, faults):
+        is_implicit_vr = event.context.transfer_syntax == ImplicitVRLittleEndian
+        for answer in answers(level, rows, keys, faults, is_implicit_vr):
             if event.is_cancelled or self._stopping.wait(faults.delay_per_answer):
                 yield CANCELLED, None
                 return

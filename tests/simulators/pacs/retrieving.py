@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import build_context
 from pynetdicom.presentation import PresentationContext
 
@@ -13,6 +13,7 @@ from tests.simulators.pacs.faults import HONEST, Faults
 from tests.simulators.pacs.matching import Values
 from tests.simulators.pacs.requests import Retrieve
 
+VERIFICATION = "1.2.840.10008.1.1"
 SUCCESS, PENDING = 0x0000, 0xFF00
 MAX_CONTEXTS = 128  # of one association (PS3.8 9.3.2.2)
 RETRIEVE_FAULTS = (
@@ -69,8 +70,12 @@ def sought(uids: Mapping[str, Values], faults: Faults) -> dict[str, Values] | No
 
 
 def contexts_of(images: Iterable[Instance]) -> list[PresentationContext]:
-    """What to propose to a destination: each SOP class in the transfer syntaxes that its files have."""
+    """What to propose to a destination: each SOP class in the transfer syntaxes that its files have.
+
+    Verification is there for a refused retrieve: pynetdicom says the final status after associating only.
+    """
     pairs = {(one.sop_class_uid, one.transfer_syntax_uid or str(ExplicitVRLittleEndian)) for one in images}
+    pairs = pairs or {(VERIFICATION, str(ImplicitVRLittleEndian))}
     return [build_context(sop_class, transfer_syntax) for sop_class, transfer_syntax in sorted(pairs)][:MAX_CONTEXTS]
 
 

@@ -1,4 +1,4 @@
-"""A small PACS in memory, honest until a test gives it faults."""
+"""One small PACS and one destination for all tests; honest again after each."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulators.images import SeriesPlan, StudyPlan, write_study
-from tests.simulators.pacs import Faults, SimulatedPacs
+from tests.simulators.pacs import HONEST, Faults, SimulatedPacs
 from tests.unit.simulators.scu import Received, receiver
 
 Serve = Callable[..., SimulatedPacs]
@@ -55,21 +55,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def serve(folder: Path) -> Iterator[Serve]:
-    """Serve the three studies with these faults; stopped at the end."""
-    running: list[SimulatedPacs] = []
-
-    def start(**faults: object) -> SimulatedPacs:
-        running.append(SimulatedPacs(folder, faults=Faults(**faults)).start())  # type: ignore[arg-type]
-        return running[-1]
-
-    yield start
-    for pacs in running:
-        pacs.stop()
+@pytest.fixture(scope="session")
+def running(folder: Path) -> Iterator[SimulatedPacs]:
+    with SimulatedPacs(folder) as pacs:
+        yield pacs
 
 
 @pytest.fixture
-def received() -> Iterator[Received]:
+def serve(running: SimulatedPacs) -> Iterator[Serve]:
+    """The PACS with the three studies, given these faults."""
+
+    def give(**faults: object) -> SimulatedPacs:
+        running.faults = Faults(**faults)  # type: ignore[arg-type]
+        return running
+
+    yield give
+    running.faults = HONEST
+    running.requests.clear()
+
+
+@pytest.fixture(scope="session")
+def destination() -> Iterator[Received]:
     with receiver() as one:
         yield one
+
+
+@pytest.fixture
+def received(destination: Received) -> Iterator[Received]:
+    yield destination
+    destination.clear()

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pynetdicom import AE, AllStoragePresentationContexts, build_role, evt
 from pynetdicom.association import Association
 
@@ -14,31 +16,42 @@ from tests.simulators.pacs import SimulatedPacs
 FIND, MOVE, GET = (f"1.2.840.10008.5.1.4.1.2.2.{number}" for number in (1, 2, 3))
 PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 VERIFICATION = "1.2.840.10008.1.1"
+IMPLICIT, EXPLICIT, RLE = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.5"
 CT, DX = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.1.1"
 
 
 def identifier(level: str, **keys: Any) -> Dataset:
+    """The keys of a request; a UID given as bytes goes out with its padding."""
     dataset = Dataset()
     dataset.QueryRetrieveLevel = level
     for keyword, value in keys.items():
-        setattr(dataset, keyword, value)
+        if isinstance(value, bytes):
+            padded = value + b"\0" * (len(value) % 2)
+            dataset[keyword] = RawDataElement(Tag(keyword), "UI", len(padded), padded, 0, True, True)
+            dataset.set_original_encoding(True, True, "iso8859")  # written as it is
+        else:
+            setattr(dataset, keyword, value)
     return dataset
 
 
 @contextmanager
 def associated(
-    pacs: SimulatedPacs, *abstract_syntaxes: str, timeout: float = 5.0, **options: Any
+    pacs: SimulatedPacs, *abstract_syntaxes: str, timeout: float = 5.0, transfer_syntax: str = IMPLICIT, **options: Any
 ) -> Iterator[Association]:
     ae = AE("SCU")
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout
     for uid in abstract_syntaxes:
-        ae.add_requested_context(uid)
+        ae.add_requested_context(uid, transfer_syntax)
     association = ae.associate("127.0.0.1", pacs.port, ae_title=pacs.ae_title, **options)
     try:
         yield association
     finally:
         if association.is_established:
             association.release()
+
+
+def _status(reply: Dataset) -> int | None:
+    return int(reply.Status) if "Status" in reply else None
 
 
 @dataclass
@@ -55,11 +68,18 @@ class Found:
         return [answer.get(keyword) for answer in self.answers]
 
 
-def find(pacs: SimulatedPacs, level: str = "STUDY", timeout: float = 5.0, root: str = FIND, **keys: Any) -> Found:
+def find(
+    pacs: SimulatedPacs,
+    level: str = "STUDY",
+    timeout: float = 5.0,
+    root: str = FIND,
+    transfer_syntax: str = IMPLICIT,
+    **keys: Any,
+) -> Found:
     keys = {"StudyInstanceUID": ""} | keys if level != "PATIENT" else keys
-    with associated(pacs, root, timeout=timeout) as association:
+    with associated(pacs, root, timeout=timeout, transfer_syntax=transfer_syntax) as association:
         replies = list(association.send_c_find(identifier(level, **keys), root))
-    statuses = [reply.get("Status") for reply, _ in replies]
+    statuses = [_status(reply) for reply, _ in replies]
     return Found(statuses, [answer for _, answer in replies if answer is not None])
 
 
@@ -74,7 +94,11 @@ class Received:
 
     @property
     def status(self) -> int | None:
-        return self.responses[-1].get("Status")
+        """The final one; None when the association ended without."""
+        return _status(self.responses[-1])
+
+    def clear(self) -> None:
+        self.images, self.raw, self.responses = [], [], []
 
     @property
     def numbers(self) -> list[int]:
@@ -91,8 +115,9 @@ def receiver() -> Iterator[Received]:
         return 0
 
     ae = AE("DESTINATION")
+    ae.add_supported_context(VERIFICATION)
     for context in AllStoragePresentationContexts:
-        ae.add_supported_context(str(context.abstract_syntax), list(TRANSFER_SYNTAXES))
+        ae.add_supported_context(str(context.abstract_syntax), [IMPLICIT, EXPLICIT, RLE])
     server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, keep)])
     assert server is not None
     received.port = int(server.server_address[1])
@@ -100,9 +125,6 @@ def receiver() -> Iterator[Received]:
         yield received
     finally:
         ae.shutdown()
-
-
-TRANSFER_SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.5")
 
 
 def move(pacs: SimulatedPacs, received: Received, level: str = "STUDY", timeout: float = 5.0, **uids: Any) -> Received:
@@ -122,7 +144,6 @@ def get(pacs: SimulatedPacs, **uids: Any) -> tuple[int | None, list[Dataset]]:
         return 0
 
     roles = [build_role(uid, scp_role=True) for uid in (CT, DX)]
-    options = {"ext_neg": roles, "evt_handlers": [(evt.EVT_C_STORE, keep)]}
-    with associated(pacs, GET, CT, DX, **options) as association:
+    with associated(pacs, GET, CT, DX, ext_neg=roles, evt_handlers=[(evt.EVT_C_STORE, keep)]) as association:
         replies = list(association.send_c_get(identifier("STUDY", **uids), GET))
-    return replies[-1][0].get("Status"), images
+    return _status(replies[-1][0]), images
