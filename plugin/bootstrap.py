@@ -16,6 +16,7 @@ from filters import RulesError, RulesFile
 from plugin import configuration
 from plugin.adapters.clock import SystemClock
 from plugin.adapters.dimse_source import DimseSource
+from plugin.adapters.document import to_document
 from plugin.adapters.hand_over import HandOverFolder
 from plugin.adapters.orthanc_rest import Loopback, Sdk
 from plugin.adapters.orthanc_store import OrthancStore
@@ -153,7 +154,14 @@ class _House:
         workers = Workers(crew, set_sources, self._supervisor)
         request = Request(sources, record, health, clock, lambda: workers.wake(Step.PULL))
         decide = Decide(record, store, hand_over, clock)
-        self.gateway = Gateway(record, request, decide, health, self._supervisor, lambda: broker.failures)
+        self.gateway = Gateway(
+            record,
+            request,
+            decide,
+            health,
+            to_document,
+            lambda: {"rabbitMQ": {"up": broker.failures == 0}, "workers": self._supervisor.report()},
+        )
 
     def on_change(self, change_type: int, level: int, resource_id: str) -> None:
         """Orthanc's OnChange callback."""

@@ -15,7 +15,10 @@ MOST_EVENTS = 100_000
 
 
 class EventQueue:
-    """Events between Orthanc's thread and our worker. When it is full events are dropped, and the reconciler is called."""
+    """Events between Orthanc's thread and our worker.
+
+    When it is full events are dropped, and ``has_dropped`` calls for the reconciler.
+    """
 
     def __init__(self, new_study: int, stable_study: int) -> None:
         self._kinds = {new_study: Kind.NEW_STUDY, stable_study: Kind.STABLE_STUDY}

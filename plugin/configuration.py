@@ -63,7 +63,7 @@ def _overrides(
 
 
 def _path(words: list[str], section: Mapping[str, Any]) -> list[str]:
-    """Environment words in the spelling of the settings: RABBITMQ is RabbitMQ, POLL_INTERVAL_SECONDS is one word too."""
+    """Environment words in the spelling of the settings: RABBITMQ is RabbitMQ, POLL_INTERVAL_SECONDS is one word."""
     path: list[str] = []
     model: Any = Settings
     here: Any = section

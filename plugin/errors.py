@@ -7,7 +7,7 @@
         StoreError           Orthanc's own REST API did not answer as it should
         RecordError          the database cannot be used now
         BrokerError          RabbitMQ did not take a message
-          BrokerAway           RabbitMQ cannot be reached
+          BrokerAwayError           RabbitMQ cannot be reached
       PermanentError       the study becomes ``failed``; a person decides
         IllegalMoveError     a state change that the table does not hold (a defect of ours)
 
@@ -58,7 +58,7 @@ class BrokerError(TransientError):
     """RabbitMQ refused the message, or no queue takes it."""
 
 
-class BrokerAway(BrokerError):
+class BrokerAwayError(BrokerError):
     """RabbitMQ cannot be reached; told once by the adapter, so not again for each message."""
 
     is_told = True

@@ -16,12 +16,12 @@ _SECRET = re.compile(r"(\w+://[^:/@\s]+):[^@\s]+@")
 
 
 def study_log(ids: Iterable[str]) -> logging.LoggerAdapter[logging.Logger]:
-    """A logger for lines about one study: PatientID, AccessionNumber, StudyInstanceUID and, if any, SeriesInstanceUID."""
+    """A logger for lines about one study: PatientID, AccessionNumber, StudyInstanceUID and perhaps SeriesInstanceUID."""
     return logging.LoggerAdapter(logging.getLogger("plugin.study"), {"ids_of": tuple(ids)})
 
 
 class LineFormatter(logging.Formatter):
-    """One line an event. The ids that the text does not hold itself are put before it; passwords in URLs are ``***``."""
+    """One line an event. Ids that the text does not hold itself are put before it; passwords in URLs are ``***``."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT, "%Y-%m-%d %H:%M:%S")

@@ -66,7 +66,7 @@ class Source(Protocol):
         """Whether the source answers at all (C-ECHO)."""
 
     def retrieve(self, uid_as_given: str, series: Sequence[str] = ()) -> None:
-        """Have the study, or only these series of it (UIDs as given), sent to us; returns when the source says it is done."""
+        """Have the study, or these series of it (UIDs as given), sent to us; returns when the source says so."""
 
 
 # --- Orthanc's own content --------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ class StoredStudy:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A hand-over folder: its absolute path, and the seconds from its first image's arrival to the last's (if known)."""
+    """A hand-over folder: its absolute path, and the seconds from its first image's arrival to its last's, if known."""
 
     path: str
     seconds: float | None = None
@@ -126,7 +126,7 @@ class ImageStore(Protocol):
         """The AE title and the address that stored an instance (RemoteAET, RemoteIP); empty where not known."""
 
     def attachment(self, instance: str) -> Path | None:
-        """The plain DICOM file in Orthanc's storage, or None where there is no such file (compressed, other storage)."""
+        """The plain DICOM file in Orthanc's storage, or None where there is none (compressed, other storage)."""
 
     def copy(self, instance: str, to: Path) -> None:
         """Write the DICOM file of an instance."""
@@ -161,7 +161,7 @@ class Broker(Protocol):
         """Publish and return when the broker has confirmed; raises BrokerError otherwise."""
 
     def idle(self) -> None:
-        """Serve heartbeats; called often while there is nothing to publish. Raises BrokerError when the connection is gone."""
+        """Serve heartbeats while there is nothing to publish. Raises BrokerError when the connection is gone."""
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -196,7 +196,7 @@ class Record(Protocol):
         """
 
     def find(self, **equals: str) -> list[Study]:
-        """Studies whose fields (snake_case, indexed ones) equal the given texts, newest examination first, at most 100."""
+        """Studies whose fields (snake_case, indexed) equal the given texts, newest examination first, at most 100."""
 
     def number_of(self, study_date: str | None = None) -> dict[str, int]:
         """How many studies there are by state."""

@@ -96,6 +96,10 @@ class Supervisor:
         for worker in self.workers:
             worker.start()
 
+    def report(self) -> dict[str, dict[str, object]]:
+        """For the status route: each thread with ``alive`` and its failures in a row."""
+        return {worker.name: {"alive": worker.is_alive(), "failures": worker.failures} for worker in self.workers}
+
     def stop(self, timeout: float) -> None:
         """Ask all to stop, then wait at most ``timeout`` seconds for all of them together."""
         for worker in self.workers:

@@ -74,7 +74,9 @@ class Loopback:
 
     def delete(self, path: str) -> None:
         """DELETE; a resource that is gone already is no error."""
-        self._json(self._request("DELETE", path), missing_is_none=True)
+        answer = self._request("DELETE", path)
+        if answer.status_code != NOT_FOUND:
+            self._raise(answer)
 
     def download(self, path: str, to: Path) -> None:
         """Write what a GET answers to a file."""

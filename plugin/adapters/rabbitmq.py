@@ -1,4 +1,7 @@
-"""RabbitMQ: publisher confirms, ``mandatory``, a durable topology with a dead-letter queue. One connection, one thread."""
+"""RabbitMQ: publisher confirms, ``mandatory``, a durable topology with a dead-letter queue.
+
+One connection, used by one thread.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pika
 import pika.exceptions
 
 from plugin.domain.study import Outgoing
-from plugin.errors import BrokerAway, BrokerError
+from plugin.errors import BrokerAwayError, BrokerError
 
 log = logging.getLogger(__name__)
 
@@ -113,12 +116,12 @@ class RabbitMQ:
             except _AMQP_ERRORS as error:
                 log.debug("RabbitMQ did not say good-bye: %s", _told(error))
 
-    def _gone(self, error: BaseException) -> BrokerAway:
+    def _gone(self, error: BaseException) -> BrokerAwayError:
         if not self.failures:
             log.error("RabbitMQ is away, messages wait in the record: %s", _told(error))
         self.failures += 1
         self.close()
-        return BrokerAway(f"RabbitMQ is away: {_told(error)}")
+        return BrokerAwayError(f"RabbitMQ is away: {_told(error)}")
 
     def _ready_channel(self) -> Any:
         if self._channel is None or not self._channel.is_open:

@@ -17,7 +17,7 @@ LONGEST_DELAY = timedelta(minutes=30)
 def back_off(
     tries: int, jitter: float = 0.0, first: timedelta = FIRST_DELAY, longest: timedelta = LONGEST_DELAY
 ) -> timedelta:
-    """The wait after the given number of failed tries: doubling, capped, stretched by a jitter of 0 to 1 (half at most)."""
+    """The wait after so many failed tries: doubling, capped, stretched by up to a half for a jitter of 0 to 1."""
     doubled = first * float(2 ** min(max(tries - 1, 0), 30))
     return min(doubled, longest) * (1 + jitter / 2)
 

@@ -12,7 +12,10 @@ from plugin.ports import Clock, HandOver, ImageStore, Record
 
 
 class Decide:
-    """Each method returns the changed record, or None where there is no such study; illegal moves raise IllegalMoveError."""
+    """Each method returns the changed record, or None where there is no such study.
+
+    A move that the state table does not hold raises IllegalMoveError.
+    """
 
     def __init__(self, record: Record, store: ImageStore, hand_over: HandOver, clock: Clock) -> None:
         self._record = record

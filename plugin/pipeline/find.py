@@ -147,7 +147,7 @@ def found_study(answer: StudyAnswer, enabled: Sequence[str], at: datetime) -> St
 
 
 def observed(study: Study, alias: str, seen: Sighting, rule: StabilityRule, is_waited: bool) -> Study:
-    """The study after a source answered it again; queued for the pull when it is stable and there is something to get."""
+    """The study after a source answered it again; queued for the pull when it is stable and has something to get."""
     at = seen.first_seen_at
     sighting = seen_again(study.sightings.get(alias), seen, rule, is_waited)
     sightings = {**study.sightings, alias: sighting}

@@ -100,7 +100,7 @@ class Pull(ForeverStep):
         return study.moved(State.META_ONLY)
 
     def __call__(self, study: Study) -> Study:
-        """Try the sources that hold the study until one sends something: the one whose slot is held, then healthy ones."""
+        """Try the sources that hold the study until one sends something: the reserved one, then healthy ones."""
         uid = study.study_instance_uid
         aliases = [alias for alias in study.sources if alias in self._sources]
         random.shuffle(aliases)

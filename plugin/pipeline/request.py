@@ -23,7 +23,7 @@ ORDER = ("StudyInstanceUID", "AccessionNumber", "PatientID")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the sources answered: studies by UID with the sources that hold them, and the sources that could not be asked."""
+    """What the sources answered: by StudyInstanceUID and source; and why a source could not be asked."""
 
     answers: Mapping[str, Mapping[str, StudyAnswer]] = field(default_factory=dict)
     silent: Mapping[str, str] = field(default_factory=dict)

@@ -8,19 +8,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from plugin.adapters.document import to_document
 from plugin.domain.study import Study
 from plugin.errors import IllegalMoveError, TransientError
 from plugin.pipeline.decide import Decide
 from plugin.pipeline.health import Health
 from plugin.pipeline.request import Found, Request
 from plugin.ports import Record
-from plugin.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
 KEYWORDS = ("StudyInstanceUID", "AccessionNumber", "PatientID")
 SERIES_KEYWORDS = ("SeriesInstanceUID", "SeriesNumber")
+SHORT = (
+    "studyInstanceUID",
+    "accessionNumber",
+    "patientID",
+    "studyDate",
+    "studyTime",
+    "modality",
+    "state",
+    "nextStep",
+    "sources",
+)
 FIELDS = {"StudyInstanceUID": "study_instance_uid", "AccessionNumber": "accession_number", "PatientID": "patient_id"}
 
 
@@ -42,7 +51,10 @@ class BadCallError(Exception):
 
 
 class Gateway:
-    """What the routes answer, as JSON-able data."""
+    """What the routes answer, as JSON-able data.
+
+    ``to_document`` translates a record into the names of the contract; ``machinery`` reports on broker and threads.
+    """
 
     def __init__(
         self,
@@ -50,15 +62,15 @@ class Gateway:
         request: Request,
         decide: Decide,
         health: Health,
-        supervisor: Supervisor,
-        broker_failures: Callable[[], int],
+        to_document: Callable[[Study], dict[str, Any]],
+        machinery: Callable[[], dict[str, Any]],
     ) -> None:
         self._record = record
         self._request = request
         self._decide = decide
         self._health = health
-        self._supervisor = supervisor
-        self._broker_failures = broker_failures
+        self._to_document = to_document
+        self._machinery = machinery
 
     def debug(self, call: Call) -> dict[str, Any]:
         """The whole record of a study; where there is none, what the sources answer when asked now."""
@@ -66,25 +78,19 @@ class Gateway:
         keyword = next(iter(wanted))
         studies = self._record.find(**{FIELDS[keyword]: wanted[keyword]})
         if studies:
-            return {"found": True, "studies": [to_document(study) for study in studies]}
+            return {"found": True, "studies": [self._to_document(study) for study in studies]}
         return {"found": False, "studies": [], "sources": _told(self._request.find(wanted), self._health)}
 
     def status(self, call: Call) -> dict[str, Any]:
         """Is all well? Counts by state, sources, broker, threads."""
-        workers = self._supervisor.workers
-        return {
-            "studies": self._record.number_of(),
-            "sources": self._health.report(),
-            "rabbitMQ": {"up": self._broker_failures() == 0},
-            "workers": {each.name: {"alive": each.is_alive(), "failures": each.failures} for each in workers},
-        }
+        return {"studies": self._record.number_of(), "sources": self._health.report(), **self._machinery()}
 
     def pull(self, call: Call) -> dict[str, Any]:
         """Pull by hand; the body names an accession, a patient or a study."""
         wanted = _wanted(_body(call.body), (*KEYWORDS, *SERIES_KEYWORDS))
         studies, found = self._request.pull(wanted)
         return {
-            "studies": [_in_short(study) for study in studies],
+            "studies": [self._in_short(study) for study in studies],
             "follow": [f"/api/v1/dcm/debug?StudyInstanceUID={study.study_instance_uid}" for study in studies],
             "sources": _told(found, self._health),
         }
@@ -95,7 +101,11 @@ class Gateway:
         study = self._decide.verbs[verb](uid)
         if study is None:
             raise BadCallError(404, f"no study {uid} in the record")
-        return _in_short(study)
+        return self._in_short(study)
+
+    def _in_short(self, study: Study) -> dict[str, Any]:
+        document = self._to_document(study)
+        return {key: document[key] for key in SHORT}
 
 
 def register(orthanc: Any, gateway: Gateway) -> None:
@@ -160,22 +170,6 @@ def _body(body: bytes) -> Mapping[str, Any]:
     if not isinstance(data, dict):
         raise BadCallError(400, 'expected a JSON object such as {"AccessionNumber": "…"}')
     return data
-
-
-def _in_short(study: Study) -> dict[str, Any]:
-    document = to_document(study)
-    keys = (
-        "studyInstanceUID",
-        "accessionNumber",
-        "patientID",
-        "studyDate",
-        "studyTime",
-        "modality",
-        "state",
-        "nextStep",
-        "sources",
-    )
-    return {key: document[key] for key in keys}
 
 
 def _told(found: Found, health: Health) -> dict[str, Any]:
