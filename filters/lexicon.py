@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +19,9 @@ from filters.text import MAX_LENGTH, fold
 _BYTES = re.compile(
     r"""^b?(['"]?)((?:\\x[0-9a-fA-F]{2}|[ -\[\]-~])*\\x[0-9a-fA-F]{2}(?:\\x[0-9a-fA-F]{2}|[ -\[\]-~])*)\1$"""
 )
+_PROOF = 4
+"""Letters that a Latin word needs to prove that a repair is right."""
+
 _HIGH_LATIN = re.compile("^[\x80-\xff]+$")
 
 
@@ -150,39 +153,30 @@ class Lexicon:
         return tuple(found)
 
     def _read(self, text: str) -> Reading:
-        """Read a text as given and, where its bytes may have been misread, in its repaired forms.
-
-        The text as given is believed where it says anything; else the repaired form of which most is known words.
-        """
+        """Read a text as given and, where its bytes may have been misread, the repaired form that explains most of it."""
         text = text[:MAX_LENGTH]
-        hits = self._hits(text)
-        if not repair.is_suspect(text):
-            return Reading(tuple(hits))
-        if any(not hit.word.isascii() for hit in hits):
-            return Reading(tuple(hits))
-        best: list[Hit] = []
-        weight = 0
-        for form in repair.forms(text, self._encodings):
-            found = [hit for hit in self._hits(form.text, form.encoding) if hit not in hits]
-            covered = sum(hit.length for hit in found if not as_text(hit.word).isascii() or not form.is_doubtful)
-            if form.is_doubtful and covered < sum(not c.isascii() for c in form.text):
-                continue
-            if covered > weight:
-                best, weight = found, covered
-        if best:
-            return Reading(
-                tuple(best + [hit for hit in hits if (hit.role, hit.word) not in {(b.role, b.word) for b in best}])
-            )
-        return Reading(tuple(hits + self._raw_hits(text)))
-
-    def _hits(self, text: str, encoding: str | None = None) -> list[Hit]:
         folded = fold(text)
-        hits = self._word_hits(folded.words, encoding)
-        if folded.rest:
-            hits += self._character_hits(folded.rest, encoding)
-        return hits
+        words, characters = self._word_hits(folded.words), self._character_hits(folded.rest)
+        if not repair.is_suspect(text) or characters:
+            return Reading(tuple(words + characters))
+        best = max(self._repaired(text, frozenset(folded.words)), key=_weight, default=[])
+        return Reading(tuple(words + (best or self._raw_hits(text))))
 
-    def _word_hits(self, words: tuple[str, ...], encoding: str | None) -> list[Hit]:
+    def _repaired(self, text: str, known: frozenset[str]) -> Iterator[list[Hit]]:
+        """The new hits of each repaired form. Short Latin words prove nothing; nor does one character of a rare kind."""
+        for form in repair.forms(text, self._encodings):
+            folded = fold(form.text)
+            hits = self._character_hits(folded.rest, form.encoding)
+            if form.encoding in repair.LATIN:
+                hits += [
+                    hit
+                    for hit in self._word_hits(folded.words, form.encoding)
+                    if len(hit.word) >= _PROOF and folded.words[hit.start] not in known
+                ]
+            if not form.is_doubtful or _weight(hits) >= sum(not c.isascii() for c in form.text) or _longest(hits) > 1:
+                yield hits
+
+    def _word_hits(self, words: tuple[str, ...], encoding: str | None = None) -> list[Hit]:
         hits = []
         at = 0
         while at < len(words):
@@ -195,7 +189,7 @@ class Lexicon:
             at += step
         return hits
 
-    def _character_hits(self, text: str, encoding: str | None) -> list[Hit]:
+    def _character_hits(self, text: str, encoding: str | None = None) -> list[Hit]:
         hits = []
         at = 0
         while at < len(text):
@@ -221,3 +215,11 @@ class Lexicon:
                     break
             at += step
         return hits
+
+
+def _weight(hits: list[Hit]) -> int:
+    return sum(hit.length for hit in hits)
+
+
+def _longest(hits: list[Hit]) -> int:
+    return max((hit.length for hit in hits), default=0)

@@ -7,6 +7,7 @@ the character set that the bytes really were in; the words decide which one is b
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +19,14 @@ DEFAULT_ENCODINGS: Final = (
 )  # fmt: skip
 """Character sets in the order they are tried, by Python's names."""
 
-WIDE: Final = ("gb18030", "big5", "cp932", "euc_kr")
+WIDE: Final = ("gbk", "big5", "cp932", "euc_kr")
 """Character sets that a misconfigured reader turns foreign bytes into; what they made is taken apart again."""
 
+LATIN: Final = frozenset({"latin-1", "utf-8", "cp1252", "cp1254", "cp1250"})
+"""Character sets that can hold Latin words; in the others only words of their own script prove a repair."""
+
+# Half-width katakana after a number is a unit (5 mm), not a misread character.
+_UNIT = re.compile("[0-9][\uff61-\uff9f]")
 _ESCAPE = re.compile("\x1b[$()\\-./][@-~()\\-./]?[@-~]?")
 _JIS = re.compile(r"(?:\x1b?\$[@B])?((?:[!-~]{2})+?)(?:\x1b?\([BJ])")
 _HZ = re.compile(r"~\{((?:[!-~]{2})+)~\}")
@@ -78,7 +84,7 @@ def _decode_high(seven_bit: str, encoding: str) -> str:
 def _from_latin(text: str, encodings: tuple[str, ...]) -> Iterator[Form]:
     raw = text.encode("latin-1")
     for encoding in encodings:
-        decoded = _decode(raw, encoding)
+        decoded = _decode(raw, encoding, is_cut=True)
         if decoded is None or decoded == text:
             continue
         yield Form(decoded, encoding)
@@ -90,25 +96,22 @@ def _from_latin(text: str, encodings: tuple[str, ...]) -> Iterator[Form]:
 
 
 def _from_wide(text: str, encodings: tuple[str, ...]) -> Iterator[Form]:
+    if _UNIT.search(text):
+        return
     for wrong in WIDE:
         try:
-            raw = text.encode(wrong, "strict" if "\ufffd" not in text else "ignore")
+            raw = text.encode(wrong)
         except UnicodeEncodeError:
             continue
         for encoding in ("latin-1", *encodings):
-            if encoding == wrong:
-                continue
             decoded = _decode(raw, encoding)
             if decoded is not None and decoded != text:
-                yield Form(decoded, encoding, is_doubtful=encoding not in ("utf-8", "latin-1"))
+                yield Form(decoded, encoding, is_doubtful=encoding not in LATIN)
 
 
-def _decode(raw: bytes, encoding: str) -> str | None:
-    """Decode, forgiving one character cut in half at the end (LO is cut at 64, CS at 16, sometimes bytes)."""
-    for end in (len(raw), len(raw) - 1, len(raw) - 2):
-        try:
-            return raw[:end].decode(encoding)
-        except UnicodeDecodeError as error:
-            if error.start < len(raw) - 3:
-                return None
-    return None
+def _decode(raw: bytes, encoding: str, is_cut: bool = False) -> str | None:
+    """Decode strictly; `is_cut` forgives a character cut in half at the end (LO is cut at 64, SH and CS at 16)."""
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(raw, final=not is_cut)
+    except (UnicodeDecodeError, LookupError):
+        return None

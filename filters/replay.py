@@ -55,16 +55,14 @@ def _sqlite(path: str) -> Iterator[dict[str, Any]]:
             for (text,) in connection.execute("SELECT doc FROM study_info_list"):
                 yield json.loads(text)
     except (sqlite3.Error, ValueError) as error:
-        raise RecordError(
-            f"{path}: {error}; expected is the SQLite file of Database.Url, with table study_info_list"
-        ) from error
+        hint = "expected is the SQLite file of Database.Url, with table study_info_list"
+        raise RecordError(f"{path}: {error}; {hint}") from error
 
 
 def _json_lines(path: str) -> Iterator[dict[str, Any]]:
     if "://" in path:
-        raise RecordError(
-            f"{path.partition('@')[2] or path}: export it first: mongoexport --collection study_info_list --out studies.jsonl"
-        )
+        command = "mongoexport --collection study_info_list --out studies.jsonl"
+        raise RecordError(f"only SQLite and JSON lines are read here; export the record first: {command}")
     try:
         with Path(path).open(encoding="utf-8") as lines:
             for line in lines:
@@ -101,9 +99,8 @@ def replay(old: Rules, new: Rules, series: Iterable[tuple[str, dict[str, Any]]])
 def report(outcome: Replay) -> str:
     """A text for people: counts first, then each series."""
     kinds = Counter(_kind(difference) for difference in outcome.differences)
-    lines = [
-        f"judged {outcome.judged} series: {kinds['gained']} gained, {kinds['lost']} lost, {kinds['moved']} moved to another task"
-    ]
+    counts = ", ".join(f"{kinds[kind]} {kind}" for kind in ("gained", "lost", "moved"))
+    lines = [f"judged {outcome.judged} series: {counts}"]
     for difference in sorted(outcome.differences, key=lambda d: (_kind(d), d.series_instance_uid)):
         lines.append(f"{_kind(difference)} {difference.series_instance_uid} {_texts(difference)}")
         lines += [f"    old: {difference.old.reason}", f"    new: {difference.new.reason}"]
@@ -117,7 +114,5 @@ def _kind(difference: Difference) -> str:
 
 
 def _texts(difference: Difference) -> str:
-    evidence = difference.new.evidence
-    return " | ".join(
-        str(evidence.get(k) or "–") for k in ("Modality", "BodyPartExamined", "StudyDescription", "SeriesDescription")
-    )
+    keywords = ("Modality", "BodyPartExamined", "StudyDescription", "SeriesDescription")
+    return " | ".join(str(difference.new.evidence.get(keyword) or "–") for keyword in keywords)

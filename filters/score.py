@@ -113,9 +113,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         try:
             import pyarrow.parquet
         except ImportError as error:
-            raise ScoreError(
-                f"{path}: reading parquet needs pyarrow (pip install pyarrow), or give JSON lines"
-            ) from error
+            hint = "reading parquet needs pyarrow (pip install pyarrow); or give JSON lines"
+            raise ScoreError(f"{path}: {hint}") from error
         rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
         return rows
     with path.open(encoding="utf-8") as lines:
