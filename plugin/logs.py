@@ -16,7 +16,7 @@ _SECRET = re.compile(r"(\w+://[^:/@\s]+):[^@\s]+@")
 
 
 def study_log(ids: Iterable[str]) -> logging.LoggerAdapter[logging.Logger]:
-    """A logger for lines about one study: PatientID, AccessionNumber, StudyInstanceUID and perhaps SeriesInstanceUID."""
+    """A logger for lines about one study: PatientID, AccessionNumber, StudyInstanceUID, perhaps SeriesInstanceUID."""
     return logging.LoggerAdapter(logging.getLogger("plugin.study"), {"ids_of": tuple(ids)})
 
 
