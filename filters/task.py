@@ -122,13 +122,10 @@ def _contrast(task: Task, header: Header) -> str | None:
 
 
 def _pet(task: Task, header: Header) -> str | None:
-    if task.pet_ct == "keep":
+    text = header.text("SeriesDescription")
+    if task.pet_ct == "keep" or not text or task.kind_words.read(text).first("attenuation") is None:
         return None
-    for keyword in ("SeriesDescription", "ProtocolName"):
-        text = header.text(keyword)
-        if text and task.kind_words.read(text).first("attenuation") is not None:
-            return f"{keyword} {text}"
-    return None
+    return f"SeriesDescription {text}"
 
 
 class Rule(NamedTuple):
@@ -144,7 +141,7 @@ RULES: Final = (
     Rule("image_type", ("ImageType",), volume.image_type),
     Rule("few_images", ("NumberOfSeriesRelatedInstances", "NumberOfFrames"), _few_images),
     Rule("volume_words", ("SeriesDescription", "ImageComments"), volume.words),
-    Rule("pet_ct", ("SeriesDescription", "ProtocolName"), _pet),
+    Rule("pet_ct", ("SeriesDescription",), _pet),
     Rule("thin_slices", ("SliceThickness", "NumberOfSeriesRelatedInstances"), _thin),
     Rule("contrast", ("SeriesDescription",), _contrast),
     Rule("kernel", ("ConvolutionKernel",), _kernel),
