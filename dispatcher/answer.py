@@ -44,7 +44,7 @@ def understood(
     said = _object(content)
     reason = " ".join(str(said.get("reason") or "").split())[:LONGEST_REASON]
     state = said.get("state")
-    if status < 500 and state in set(State):
+    if status < 500 and state in list(State):
         return Answer(State(state), reason)
     if status in unsupported:
         return Answer(State.UNSUPPORTED, reason)

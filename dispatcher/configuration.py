@@ -25,7 +25,7 @@ def load(file: Path | None, environment: Mapping[str, str], root: Path) -> Setti
     Relative paths are relative to ``root``. :raises ConfigError: with every problem: path, expected, found.
     """
     problems: list[str] = []
-    tree = {"backend": {}} | (_read(file, problems) if file else {})
+    tree = {"backend": {}} | (_read(file) if file else {})
     for name in sorted(environment):
         if name.startswith(PREFIX):
             _put(tree, name.removeprefix(PREFIX).lower().split("__"), _value(environment[name]), problems)
@@ -40,19 +40,18 @@ def load(file: Path | None, environment: Mapping[str, str], root: Path) -> Setti
     return _below(settings, root)
 
 
-def _read(file: Path, problems: list[str]) -> dict[str, Any]:
+def _read(file: Path) -> dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8")
         tree = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
-        problems.append(f"{file}: expected a readable file ({error.strerror})")
+        raise ConfigError([f"{file}: expected a readable file ({error.strerror})"]) from error
     except ValueError as error:
-        problems.append(f"{file}: expected {'JSON' if file.suffix == '.json' else 'TOML'}: {error}")
-    else:
-        if isinstance(tree, dict):
-            return tree
-        problems.append(f"{file}: expected an object")
-    return {}
+        kind = "JSON" if file.suffix == ".json" else "TOML"
+        raise ConfigError([f"{file}: expected {kind}: {error}"]) from error
+    if not isinstance(tree, dict):
+        raise ConfigError([f"{file}: expected an object"])
+    return tree
 
 
 def _value(text: str) -> Any:

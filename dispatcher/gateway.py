@@ -38,7 +38,7 @@ class Gateway:
             self._session.verify = str(settings.ca_file)
 
     def tell(self, report: Report) -> str:
-        """Tell it once; the text says how it took it. 409 is an answer too: the study's state has no such move any more.
+        """Tell it once; the text says how it took it. 409 is an answer: the state has no such move any more.
 
         :raises TransientError: anything else that fails.
         """

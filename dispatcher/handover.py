@@ -82,7 +82,7 @@ class Handover:
         log.info("send_to_backend %d get message %s", threading.get_ident(), message.known())
         revision, is_loading = self._jobs.other_revision(job)
         accepted = self._ledger.last_revision(message)
-        if revision < accepted < message.revision:
+        if revision <= accepted < message.revision:
             revision, is_loading = accepted, HANDED_OVER
         if revision:
             log.info("%s exists, last isloading is %d, we receive a new one, calc again", message.studyUID, is_loading)

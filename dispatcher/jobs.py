@@ -143,7 +143,7 @@ class Jobs:
                 (
                     (other.message.revision, IN_WORK if other.is_in_work else NEW)
                     for other in self._open.values()
-                    if other is not job
+                    if not (other is job or other.is_over)
                     and (other.message.studyUID, other.message.task) == (job.message.studyUID, job.message.task)
                     and other.message.revision < job.message.revision
                 ),

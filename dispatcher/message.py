@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,9 +44,9 @@ class Message(_Body):
     seriesnum: Annotated[int, Field(ge=1)]
     totalRecievedtime: str  # noqa: N815
     priorities: Annotated[int, Field(ge=0, le=9)]
-    isPush: Literal[0, 1]  # noqa: N815
+    isPush: Annotated[int, Field(ge=0, le=1)]  # noqa: N815
     lastUpdateTime: Annotated[str, Field(pattern=r"^([0-9]{8}T[0-9]{6})?$")]  # noqa: N815
-    schemaVersion: Literal[1]  # noqa: N815
+    schemaVersion: Annotated[int, Field(ge=1, le=1)]  # noqa: N815
     task: Annotated[str, Field(min_length=1)]
     revision: Annotated[int, Field(ge=1)]
     complete: bool | None

@@ -56,7 +56,7 @@ class Service:
         )
         reporter = Reporter(ledger, Gateway(settings.gateway), settings.gateway, settings.ledger.keep_days, stop)
         functions = {f"worker-{number}": self._work for number in range(1, settings.workers + 1)}
-        self._crew = Crew(functions | {"reporter": reporter.run}, stop)
+        self._crew = Crew(functions | {"reporter": reporter.run}, self._rescue, stop)
 
     def run(self) -> None:
         """Dispatch until stopped; a connection that is lost is built again for ever, with back-off."""
@@ -78,8 +78,7 @@ class Service:
         self._found()
         while not self._stop.is_set():
             self._turn(broker)
-            for name in self._crew.heal():
-                self._rescue(name)
+            self._crew.heal()
         self._drain(broker)
 
     def _turn(self, broker: Broker) -> None:
@@ -131,8 +130,7 @@ class Service:
             self._down_since = time.monotonic()
             log.error("rabbitmq is gone, trying again and again: %s", error)
         self._failures += 1
-        for name in self._crew.heal():
-            self._rescue(name)
+        self._crew.heal()
         self._stop.wait(back_off(self._failures, FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS))
 
     def _admit(self, letter: Letter) -> None:
