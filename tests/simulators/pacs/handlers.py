@@ -12,6 +12,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import AE, evt
+from pynetdicom.association import Association
 
 from tests.simulators.pacs.answers import DOES_NOT_MATCH_SOP_CLASS, answers, matched, refusal
 from tests.simulators.pacs.archive import LEVELS, Archive, Instance
@@ -31,6 +32,7 @@ from tests.simulators.pacs.retrieving import (
 )
 
 CANCELLED = 0xFE00
+LOCAL_LIMIT_EXCEEDED = (0x02, 0x03, 0x02)  # transient, by the presentation service (PS3.8 9.3.4)
 Answer = tuple[int, Dataset | None]
 
 
@@ -47,6 +49,8 @@ class Handlers:
         self._started_at = time.monotonic()
         self._stopping = threading.Event()
         self._senders: list[threading.Thread] = []
+        self._associations: list[Association] = []  # accepted ones
+        self._lock = threading.Lock()
 
     def handlers(self) -> list[evt.EventHandlerType]:
         return [
@@ -65,7 +69,17 @@ class Handlers:
         return has_grown and instance.visible_at <= now
 
     def _on_requested(self, event: evt.Event) -> None:
-        self._stay_mute_if("association", event)
+        if self._stay_mute_if("association", event):
+            return
+        with self._lock:
+            self._associations = [one for one in self._associations if _is_open(one)]
+            limit = self._faults.max_associations
+            is_accepted = limit is None or len(self._associations) < limit
+            if is_accepted:
+                self._associations.append(event.assoc)
+        if not is_accepted:
+            event.assoc.acse.send_reject(*LOCAL_LIMIT_EXCEEDED)
+            event.assoc.kill()  # waits until the rejection is out
 
     def _on_echo(self, event: evt.Event) -> int:
         self.requests.echoes += 1
@@ -204,7 +218,8 @@ class Handlers:
         """Say nothing until the other side gives up or the PACS stops, where `service` is mute."""
         if service not in self._faults.mute:
             return False
-        while not event.assoc.acse.is_aborted() and not self._stopping.wait(0.02):
+        is_aborted, dul = event.assoc.acse.is_aborted, event.assoc.dul
+        while dul.is_alive() and not is_aborted() and not self._stopping.wait(0.02):
             pass
         event.assoc.abort()
         return True
@@ -213,6 +228,11 @@ class Handlers:
 def _note_sent(retrieve: Retrieve, image: Instance) -> None:
     retrieve.sent.append(image.sop_instance_uid)
     retrieve.bytes_sent += image.size
+
+
+def _is_open(association: Association) -> bool:
+    has_ended = association.is_released or association.is_aborted or association.is_rejected
+    return association.is_alive() and not has_ended
 
 
 def send_without_delay(event: evt.Event) -> None:

@@ -24,7 +24,7 @@ SERVICES = (
     "1.2.840.10008.5.1.4.1.2.2.2",
     "1.2.840.10008.5.1.4.1.2.2.3",
 )
-UNLIMITED = 1000
+UNLIMITED = 1000  # pynetdicom counts associations that are just ending too: the fault counts by itself
 
 
 class SimulatedPacs(Handlers):
@@ -67,8 +67,6 @@ class SimulatedPacs(Handlers):
     @faults.setter
     def faults(self, faults: Faults) -> None:
         self._faults = faults
-        if self._ae is not None:
-            self._ae.maximum_associations = faults.max_associations or UNLIMITED
 
     def add_files(self, paths: Iterable[Path], after: float = 0.0) -> int:
         """Serve these files too, `after` seconds from now on; files that are not DICOM are passed over. Returns how
@@ -86,7 +84,7 @@ class SimulatedPacs(Handlers):
         self._stopping.clear()
         self._started_at = time.monotonic()
         self._ae = ae = AE(self.ae_title)
-        ae.maximum_associations = self._faults.max_associations or UNLIMITED
+        ae.maximum_associations = UNLIMITED
         ae.network_timeout = 300
         for uid in SERVICES:
             ae.add_supported_context(uid)

@@ -290,6 +290,7 @@ def test_mute(serve: Serve, received: Received, service: str) -> None:
     else:
         assert move(pacs, received, timeout=0.5, StudyInstanceUID=CHEST).status is None
     assert time.monotonic() - began >= 0.5
+    _wait_for(lambda: not _is_serving())  # the client gave up: nothing waits for it
 
 
 def test_mute_ends_with_the_server_and_leaves_no_thread() -> None:
@@ -305,6 +306,22 @@ def test_mute_ends_with_the_server_and_leaves_no_thread() -> None:
 
     assert time.monotonic() - began < 5
     _wait_for(lambda: threading.active_count() <= before)
+
+
+def test_stop_cuts_a_slow_move_short(received: Received) -> None:
+    pacs = SimulatedPacs(headers(CHEST_CT), faults=Faults(delay_per_image=3.0)).start()
+    uids = {"StudyInstanceUID": CHEST}
+    client = threading.Thread(target=move, args=(pacs, received), kwargs={"timeout": 20, **uids})
+    client.start()
+    _wait_for(lambda: pacs.requests.moves)
+
+    began = time.monotonic()
+    pacs.stop()
+    client.join(5)
+
+    assert time.monotonic() - began < 5
+    assert not client.is_alive()
+    assert received.status is None
 
 
 def test_images_that_grow(folder: Any, received: Received) -> None:
@@ -325,8 +342,8 @@ def test_images_that_come_later() -> None:
 
 def test_limit_of_associations(serve: Serve) -> None:
     pacs = serve(max_associations=1)
-    _wait_for(lambda: _is_accepted(pacs))  # those of earlier tests may still be ending
-
+    for _ in range(5):  # one after the other is no more than one
+        assert len(find(pacs).answers) == 3
     with associated(pacs, FIND) as first:
         assert first.is_established
         with associated(pacs, FIND) as second:
@@ -354,9 +371,8 @@ def test_faults_together(serve: Serve, received: Received) -> None:
     assert (received.status, len(received.images)) == (0, 12)
 
 
-def _is_accepted(pacs: SimulatedPacs) -> bool:
-    with associated(pacs, FIND) as association:
-        return bool(association.is_established)
+def _is_serving() -> bool:
+    return any(thread.name.startswith("AcceptorThread") for thread in threading.enumerate())
 
 
 def _wait_for(condition: Any, seconds: float = 10.0) -> None:
