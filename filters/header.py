@@ -16,24 +16,28 @@ READ: Final = (
 """Every DICOM keyword that a rule may read. No other value enters a verdict's evidence."""
 
 _EVIDENCE_LENGTH = 256
+_PADDING = " \0\t\r\n"
 
 
 class Header:
     """A series' attributes, read with types: text, list, number. Absent, empty and unreadable are all "nothing"."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_texts", "_values")
 
     def __init__(self, values: Mapping[str, object]) -> None:
         self._values = values
+        self._texts: dict[str, str] = {}
 
     def has(self, keyword: str) -> bool:
         """True when the attribute is known, be it known to be empty."""
-        return self._values.get(keyword) is not None or keyword in self._values
+        return keyword in self._values
 
     def text(self, keyword: str) -> str:
         """The value as trimmed text; several values are joined with a backslash, as in the file."""
-        value = self._values.get(keyword)
-        return value.strip(" \0\t\r\n") if type(value) is str else as_text(value)
+        text = self._texts.get(keyword)
+        if text is None:
+            text = self._texts[keyword] = as_text(self._values.get(keyword))
+        return text
 
     def values(self, keyword: str) -> tuple[str, ...]:
         """The values of a multi-valued attribute, upper case, trimmed; empty ones are kept, since place matters."""
@@ -62,36 +66,36 @@ class Header:
 
     def evidence(self) -> dict[str, object]:
         """The values that rules read, ready for JSON, cut to a length that a log line can carry."""
-        found: dict[str, object] = {}
-        for keyword in READ:
-            if keyword in self._values:
-                found[keyword] = self._plain(keyword)
-        return found
+        return {keyword: _plain(self._values[keyword]) for keyword in READ if keyword in self._values}
 
-    def _plain(self, keyword: str) -> object:
-        value = self._values[keyword]
-        if value is None or isinstance(value, bool):
-            return value
-        if type(value) is int and abs(value) < 2**53:
-            return value
-        if type(value) is float and math.isfinite(value):
-            return value
-        if isinstance(value, list | tuple):
-            return [as_text(item)[:_EVIDENCE_LENGTH] for item in value[:16]]
-        return self.text(keyword)[:_EVIDENCE_LENGTH]
+
+def _plain(value: object) -> object:
+    if type(value) is str:
+        return value[:_EVIDENCE_LENGTH].strip(_PADDING)
+    if value is None or type(value) is bool:
+        return value
+    if type(value) is int and abs(value) < 2**53:
+        return value
+    if type(value) is float and math.isfinite(value):
+        return value
+    if isinstance(value, list | tuple):
+        return [as_text(item)[:_EVIDENCE_LENGTH] for item in value[:16]]
+    return as_text(value)[:_EVIDENCE_LENGTH]
 
 
 def as_text(value: object) -> str:
     """Any value as trimmed text; "" for None and for what cannot be written as text."""
-    if value is None:
+    if type(value) is str:
+        text = value
+    elif value is None:
         return ""
-    if isinstance(value, bytes | bytearray):
+    elif isinstance(value, bytes | bytearray):
         text = _decoded(bytes(value[:MAX_LENGTH]))
     elif isinstance(value, Iterable) and not isinstance(value, str | Mapping):
         text = _joined(value)
     else:
         text = _written(value)
-    return text[:MAX_LENGTH].strip(" \0\t\r\n")
+    return text[:MAX_LENGTH].strip(_PADDING)
 
 
 def _decoded(raw: bytes) -> str:

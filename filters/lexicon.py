@@ -1,6 +1,6 @@
 """Words with a meaning, looked up in a text in time that does not grow with their number.
 
-A word list has a role (`chest`, `elsewhere`, `localizer` …). Where several words fit at one place the longest wins and
+A word list has a role (`wanted`, `elsewhere`, `localizer` …). Where several words fit at one place the longest wins and
 uses the place up: `thoracic spine` is spine, and `thoracic` in it is not read again. A star at an end stands for more
 letters: `thorac*`, `*thorax`. Words in scripts other than Latin match inside other characters.
 """
@@ -12,17 +12,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from filters import repair
 from filters.text import MAX_LENGTH, fold
 
-_BYTES = re.compile(
-    r"""^b?(['"]?)((?:\\x[0-9a-fA-F]{2}|[ -\[\]-~])*\\x[0-9a-fA-F]{2}(?:\\x[0-9a-fA-F]{2}|[ -\[\]-~])*)\1$"""
-)
-_PROOF = 4
+PROOF: Final = 4
 """Letters that a Latin word needs to prove that a repair is right."""
 
-_HIGH_LATIN = re.compile("^[\x80-\xff]+$")
+_BYTE: Final = r"\\x[0-9a-fA-F]{2}"
+_PLAIN: Final = r"[ -\[\]-~]"
+_BYTES: Final = re.compile(f"""^b?(['"]?)((?:{_PLAIN}|{_BYTE})*{_BYTE}(?:{_PLAIN}|{_BYTE})*)\\1$""")
+_HIGH_LATIN: Final = re.compile("^[\x80-\xff]+$")
+_BETWEEN: Final = re.compile(r"[\s_./,()+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +52,154 @@ class Reading:
         return next((hit for hit in self.hits if hit.role == role), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    role: str
-    word: str
-    parts: tuple[str, ...]
+class _Node:
+    """A place in the tree of phrases; `entry` is the role and word that end here."""
 
-    def fits(self, words: tuple[str, ...], at: int) -> bool:
-        """True when the words after the first, which the index has matched, fit too."""
-        if at + len(self.parts) > len(words):
-            return False
-        return all(_part_fits(part, words[at + i]) for i, part in enumerate(self.parts) if i)
+    __slots__ = ("entry", "exact", "prefixes", "suffixes")
+
+    def __init__(self) -> None:
+        self.entry: tuple[str, str] | None = None
+        self.exact: dict[str, _Node] = {}
+        self.prefixes: dict[str, _Node] = {}
+        self.suffixes: dict[str, _Node] = {}
+
+    def grow(self, part: str) -> _Node:
+        """The child for a part of a phrase, with its star: `lung`, `screen*`, `*thorax`."""
+        if part.startswith("*"):
+            return self.suffixes.setdefault(part[1:], _Node())
+        if part.endswith("*"):
+            return self.prefixes.setdefault(part[:-1], _Node())
+        return self.exact.setdefault(part, _Node())
+
+    def children(self, word: str) -> tuple[_Node, ...]:
+        """Children that a word of a text leads to, the most specific first: exact, longest beginning, longest end."""
+        found = [self.exact[word]] if word in self.exact else []
+        if word[0] <= "9":
+            return tuple(found)  # stars stand for letters: 5* has no use, and most words that differ are numbers
+        if self.prefixes:
+            stems = (word[:end] for end in range(len(word), 0, -1))
+            found += [self.prefixes[stem] for stem in stems if stem in self.prefixes]
+        if self.suffixes:
+            stems = (word[start:] for start in range(len(word)))
+            found += [self.suffixes[stem] for stem in stems if stem in self.suffixes]
+        return tuple(found)
+
+    def longest(self, words: tuple[str, ...], at: int) -> tuple[int, tuple[str, str]] | None:
+        """End and entry of the longest phrase that goes on from here."""
+        best = (at, self.entry) if self.entry is not None else None
+        if at < len(words) and (self.exact or self.prefixes or self.suffixes):
+            for child in self.children(words[at]):
+                found = child.longest(words, at + 1)
+                if found is not None and (best is None or found[0] > best[0]):
+                    best = found
+        return best
 
 
-def _part_fits(part: str, word: str) -> bool:
-    return word.startswith(part[:-1]) if part.endswith("*") else word == part
+class Lexicon:
+    """Words by role. Immutable once built, so threads may share it."""
+
+    def __init__(
+        self, roles: Mapping[str, Iterable[str]], encodings: tuple[str, ...] = repair.DEFAULT_ENCODINGS
+    ) -> None:
+        self._encodings = encodings
+        self._root = _Node()
+        self._characters: dict[str, list[tuple[str, str, str]]] = {}
+        self._raw: dict[str, list[tuple[str, str, str]]] = {}
+        for role, words in roles.items():
+            for word in words:
+                self._add(role, word)
+        for table in (self._characters, self._raw):
+            for listed in table.values():
+                listed.sort(key=lambda item: -len(item[0]))
+        self.read = lru_cache(maxsize=8192)(self._read)
+        self._children = lru_cache(maxsize=8192)(self._root.children)
+
+    def _add(self, role: str, word: str) -> None:
+        text = as_text(word)
+        if _HIGH_LATIN.match(text):
+            self._raw.setdefault(text[0], []).append((text, role, word))
+            return
+        folded = fold(text)
+        characters = folded.rest.strip()
+        if not characters.isascii():
+            self._characters.setdefault(characters[0], []).append((characters, role, word))
+            return
+        node = self._root
+        for part in _parts(text, folded.words):
+            node = node.grow(part)
+        if node is not self._root and node.entry is None:
+            node.entry = (role, word)
+
+    def _read(self, text: str) -> Reading:
+        """Read a text as given and, where bytes may have been misread, the repaired form that explains most of it."""
+        text = text[:MAX_LENGTH]
+        folded = fold(text)
+        words, characters = self._word_hits(folded.words), _table_hits(self._characters, folded.rest)
+        if characters or not repair.is_suspect(text):
+            return Reading(tuple(words + characters))
+        best = max(self._repaired(text, frozenset(folded.words)), key=_weight, default=[])
+        return Reading(tuple(words + (best or _table_hits(self._raw, text))))
+
+    def _repaired(self, text: str, known: frozenset[str]) -> Iterator[list[Hit]]:
+        """The new hits of each repaired form that has proof: known characters, or Latin words of some length."""
+        for form in repair.forms(text, self._encodings):
+            is_latin = form.encoding in repair.LATIN
+            if not is_latin and self._characters.keys().isdisjoint(form.text.lower()):
+                continue
+            folded = fold(form.text)
+            hits = _table_hits(self._characters, folded.rest, form.encoding)
+            if is_latin:
+                latin = self._word_hits(folded.words, form.encoding)
+                hits += [hit for hit in latin if len(hit.word) >= PROOF and folded.words[hit.start] not in known]
+            # What a wrong wide character set made may be good text by itself: one known character is no proof there.
+            if not form.is_doubtful or _weight(hits) >= form.high or any(hit.length > 1 for hit in hits):
+                yield hits
+
+    def _word_hits(self, words: tuple[str, ...], encoding: str | None = None) -> list[Hit]:
+        hits = []
+        at = 0
+        while at < len(words):
+            end, best = at + 1, None
+            for child in self._children(words[at]):
+                found = child.longest(words, at + 1)
+                if found is not None and (best is None or found[0] > end):
+                    end, best = found
+            if best is not None:
+                hits.append(Hit(best[0], best[1], at, end - at, encoding))
+            at = end
+        return hits
+
+
+def _parts(text: str, words: tuple[str, ...]) -> list[str]:
+    """The words of a phrase with the stars put back where they stood."""
+    pieces = [piece for piece in _BETWEEN.split(text.strip()) if piece.strip("*")]
+    parts = list(words)
+    if len(pieces) == len(parts):
+        parts = [part + "*" if piece.endswith("*") else part for part, piece in zip(parts, pieces, strict=True)]
+    elif parts and text.endswith("*"):
+        parts[-1] += "*"
+    if parts and text.startswith("*"):
+        parts[0] = "*" + parts[0].rstrip("*")
+    return parts
+
+
+def _table_hits(table: Mapping[str, list[tuple[str, str, str]]], text: str, encoding: str | None = None) -> list[Hit]:
+    """Words of a table by first character, each with role and its form in the list, longest first at each place."""
+    hits = []
+    at = 0
+    while at < len(text):
+        step = 1
+        for characters, role, word in table.get(text[at], ()):
+            if text.startswith(characters, at):
+                step = len(characters)
+                hits.append(Hit(role, word, at, step, encoding))
+                break
+        at += step
+    return hits
+
+
+def _weight(hits: list[Hit]) -> int:
+    return sum(hit.length for hit in hits)
 
 
 def as_text(word: str) -> str:
@@ -77,149 +212,3 @@ def as_text(word: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-class Lexicon:
-    """Words by role. Immutable once built, so threads may share it."""
-
-    def __init__(
-        self, roles: Mapping[str, Iterable[str]], encodings: tuple[str, ...] = repair.DEFAULT_ENCODINGS
-    ) -> None:
-        self._encodings = encodings
-        self._exact: dict[str, list[_Entry]] = {}
-        self._prefixes: dict[str, list[_Entry]] = {}
-        self._suffixes: dict[str, list[_Entry]] = {}
-        self._characters: dict[str, list[tuple[str, str, str]]] = {}
-        self._raw: dict[str, list[tuple[str, str, str]]] = {}
-        for role, words in roles.items():
-            for word in words:
-                self._add(role, word)
-        self._finish()
-        self.read = lru_cache(maxsize=8192)(self._read)
-
-    def _add(self, role: str, word: str) -> None:
-        text = as_text(word)
-        if _HIGH_LATIN.match(text):
-            self._raw.setdefault(text[0], []).append((text, role, word))
-            return
-        folded = fold(text.replace("*", ""))
-        characters = folded.rest.strip()
-        if not characters.isascii():
-            self._characters.setdefault(characters[0], []).append((characters, role, word))
-            return
-        parts = list(folded.words)
-        if not parts:
-            return
-        entry_parts = self._stems(text, parts)
-        entry = _Entry(role, word, tuple(entry_parts))
-        head = parts[0]
-        if text.startswith("*"):
-            self._suffixes.setdefault(head, []).append(entry)
-        elif entry_parts[0].endswith("*"):
-            self._prefixes.setdefault(head, []).append(entry)
-        else:
-            self._exact.setdefault(head, []).append(entry)
-
-    @staticmethod
-    def _stems(text: str, parts: list[str]) -> list[str]:
-        """Put the stars back on the words they stood on."""
-        pieces = [piece for piece in re.split(r"[\s_./,()+-]+", text.strip()) if piece.strip("*")]
-        if len(pieces) == len(parts):
-            return [part + "*" if piece.endswith("*") else part for part, piece in zip(parts, pieces, strict=True)]
-        return [*parts[:-1], parts[-1] + "*"] if text.endswith("*") else parts
-
-    def _finish(self) -> None:
-        for index in (self._exact, self._prefixes, self._suffixes):
-            for entries in index.values():
-                entries.sort(key=lambda entry: -len(entry.parts))
-        for table in (self._characters, self._raw):
-            for words in table.values():
-                words.sort(key=lambda item: -len(item[0]))
-        self._prefix_lengths = sorted({len(stem) for stem in self._prefixes}, reverse=True)
-        self._suffix_lengths = sorted({len(stem) for stem in self._suffixes}, reverse=True)
-        self._candidates = lru_cache(maxsize=16384)(self._look_up)
-
-    def _look_up(self, word: str) -> tuple[_Entry, ...]:
-        """Entries whose first word fits, the most specific first: more words, then exact, then the longer stem."""
-        found = list(self._exact.get(word, ()))
-        size = len(word)
-        for length in self._prefix_lengths:
-            if length <= size and (entries := self._prefixes.get(word[:length])):
-                found += entries
-        for length in self._suffix_lengths:
-            if length <= size and (entries := self._suffixes.get(word[size - length :])):
-                found += entries
-        found.sort(key=lambda entry: -len(entry.parts))
-        return tuple(found)
-
-    def _read(self, text: str) -> Reading:
-        """Read a text as given and, where its bytes may have been misread, the repaired form that explains most of it."""
-        text = text[:MAX_LENGTH]
-        folded = fold(text)
-        words, characters = self._word_hits(folded.words), self._character_hits(folded.rest)
-        if not repair.is_suspect(text) or characters:
-            return Reading(tuple(words + characters))
-        best = max(self._repaired(text, frozenset(folded.words)), key=_weight, default=[])
-        return Reading(tuple(words + (best or self._raw_hits(text))))
-
-    def _repaired(self, text: str, known: frozenset[str]) -> Iterator[list[Hit]]:
-        """The new hits of each repaired form. Short Latin words prove nothing; nor does one character of a rare kind."""
-        for form in repair.forms(text, self._encodings):
-            folded = fold(form.text)
-            hits = self._character_hits(folded.rest, form.encoding)
-            if form.encoding in repair.LATIN:
-                hits += [
-                    hit
-                    for hit in self._word_hits(folded.words, form.encoding)
-                    if len(hit.word) >= _PROOF and folded.words[hit.start] not in known
-                ]
-            if not form.is_doubtful or _weight(hits) >= sum(not c.isascii() for c in form.text) or _longest(hits) > 1:
-                yield hits
-
-    def _word_hits(self, words: tuple[str, ...], encoding: str | None = None) -> list[Hit]:
-        hits = []
-        at = 0
-        while at < len(words):
-            step = 1
-            for entry in self._candidates(words[at]):
-                if len(entry.parts) == 1 or entry.fits(words, at):
-                    step = len(entry.parts)
-                    hits.append(Hit(entry.role, entry.word, at, step, encoding))
-                    break
-            at += step
-        return hits
-
-    def _character_hits(self, text: str, encoding: str | None = None) -> list[Hit]:
-        hits = []
-        at = 0
-        while at < len(text):
-            step = 1
-            for characters, role, word in self._characters.get(text[at], ()):
-                if text.startswith(characters, at):
-                    step = len(characters)
-                    hits.append(Hit(role, word, at, step, encoding))
-                    break
-            at += step
-        return hits
-
-    def _raw_hits(self, text: str) -> list[Hit]:
-        """Words given as misread text (`ÐØ`): matched in the text as given, before any folding."""
-        hits = []
-        at = 0
-        while at < len(text):
-            step = 1
-            for characters, role, word in self._raw.get(text[at], ()):
-                if text.startswith(characters, at):
-                    step = len(characters)
-                    hits.append(Hit(role, word, at, step, None))
-                    break
-            at += step
-        return hits
-
-
-def _weight(hits: list[Hit]) -> int:
-    return sum(hit.length for hit in hits)
-
-
-def _longest(hits: list[Hit]) -> int:
-    return max((hit.length for hit in hits), default=0)

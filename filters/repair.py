@@ -11,6 +11,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 DEFAULT_ENCODINGS: Final = (
@@ -38,11 +39,16 @@ _CP1252: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One reading of a value. `encoding` is None for the text as given; `is_doubtful` asks for whole-word proof."""
+    """One repaired reading of a value. `is_doubtful`: the text as given may be right, so more proof is asked for."""
 
     text: str
-    encoding: str | None = None
+    encoding: str
     is_doubtful: bool = False
+
+    @property
+    def high(self) -> int:
+        """Characters that are not ASCII."""
+        return sum(not character.isascii() for character in self.text)
 
 
 def is_suspect(text: str) -> bool:
@@ -50,10 +56,13 @@ def is_suspect(text: str) -> bool:
     return _SUSPECT.search(text) is not None
 
 
-def forms(text: str, encodings: tuple[str, ...] = DEFAULT_ENCODINGS) -> Iterator[Form]:
-    """Yield the repaired readings of `text`, the likeliest first; never the text itself."""
-    if not is_suspect(text):
-        return
+@lru_cache(maxsize=4096)
+def forms(text: str, encodings: tuple[str, ...] = DEFAULT_ENCODINGS) -> tuple[Form, ...]:
+    """The repaired readings of `text`, the likeliest first; never the text itself."""
+    return tuple(_forms(text, encodings)) if is_suspect(text) else ()
+
+
+def _forms(text: str, encodings: tuple[str, ...]) -> Iterator[Form]:
     yield from _escaped(text)
     narrow = text.translate(_CP1252)
     if not text.isascii() and max(narrow) <= "\xff":
@@ -112,6 +121,11 @@ def _from_wide(text: str, encodings: tuple[str, ...]) -> Iterator[Form]:
 def _decode(raw: bytes, encoding: str, is_cut: bool = False) -> str | None:
     """Decode strictly; `is_cut` forgives a character cut in half at the end (LO is cut at 64, SH and CS at 16)."""
     try:
-        return codecs.getincrementaldecoder(encoding)().decode(raw, final=not is_cut)
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        if not is_cut or error.start < len(raw) - 3:
+            return None
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(raw, final=False)
     except (UnicodeDecodeError, LookupError):
         return None
