@@ -1,19 +1,48 @@
 # PACS Pull. `make demo` shows it at work, `make test` passes the tests, `make run` starts it for real use.
-VENV := .venv
-PYTHON := $(VENV)/bin/python
+PYTHON := .venv/bin/python
+UNIT := $(PYTHON) -m pytest tests/unit -q
+DATA ?=
+ONCE ?=
 
-.PHONY: install demo run test check format clean
+.PHONY: help install demo run test check lint format faults bench dev clean
 
-install:            ## what a machine needs: Debian packages (as root) and .venv
+help:     ## these lines
+	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 16
+
+install:  ## what this machine needs: Debian packages (as root) and .venv
 	@scripts/install
 
-check: $(VENV)/dev  ## format, lint, types, import contracts, unit tests: under a minute
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/mypy
-	PYTHONPATH=. $(VENV)/bin/lint-imports
-	$(PYTHON) -m pytest tests/unit -q -x
+demo: install  ## a demo PACS, RabbitMQ and the gateway at work; DATA=folder: your own DICOM files; ONCE=1: end when done
+	@exec $(PYTHON) -m tests.simulators.demo $(if $(ONCE),--once) $(if $(DATA),"$(DATA)")
 
-format: $(VENV)/dev
-	$(VENV)/bin/ruff format .
-	$(VENV)/bin/ruff check --fix .
+run: install  ## the gateway with orthanc.json, in the foreground
+	@exec scripts/run
+
+test: lint  ## all tests, with real servers
+	$(UNIT) --cov --cov-fail-under=95
+	$(PYTHON) -m pytest tests/contract tests/integration tests/faults -q
+
+check: lint  ## format, lint, types, import contracts, unit tests: under a minute
+	$(UNIT) -x
+
+lint: dev  ## format, lint, types, import contracts
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	PYTHONPATH=. .venv/bin/lint-imports
+
+format: dev  ## put the format right
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+faults: dev  ## kill, cut and starve real processes
+	$(PYTHON) -m pytest tests/faults -q
+
+bench: dev  ## how fast it is here
+	$(PYTHON) -m tests.bench
+
+dev:
+	@scripts/install dev
+
+clean:    ## what the demo and the tests left behind
+	rm -rf .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
