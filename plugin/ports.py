@@ -62,6 +62,9 @@ class Source(Protocol):
     def find_series(self, uid_as_given: str) -> list[SeriesAnswer]:
         """C-FIND at SERIES level for one study."""
 
+    def find_images(self, uid_as_given: str, series_uid_as_given: str) -> frozenset[str]:
+        """C-FIND at IMAGE level for one series: its SOPInstanceUIDs."""
+
     def is_alive(self) -> bool:
         """Whether the source answers at all (C-ECHO)."""
 

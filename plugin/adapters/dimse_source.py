@@ -47,6 +47,11 @@ class DimseSource:
         answers = self._find("Series", {**keys, "StudyInstanceUID": uid_as_given}, normalize=False)
         return [series_answer(answer) for answer in answers]
 
+    def find_images(self, uid_as_given: str, series_uid_as_given: str) -> frozenset[str]:
+        keys = {"StudyInstanceUID": uid_as_given, "SeriesInstanceUID": series_uid_as_given, "SOPInstanceUID": ""}
+        answers = self._find("Instance", keys, normalize=True)
+        return frozenset(uid for answer in answers if (uid := _text(answer, "SOPInstanceUID").strip(_PADDING)))
+
     def is_alive(self) -> bool:
         try:
             self._post(f"/modalities/{self.alias}/echo", {"Timeout": min(self._timeout, 10)}, "echo")

@@ -11,10 +11,16 @@ from filters import RulesFile
 from plugin.domain.priority import NORMAL
 from plugin.domain.stability import StabilityRule, has_grown, is_waited_for, seen_again
 from plugin.domain.study import SETTLED, Sighting, State, Step, Study, queued_for_pull
+from plugin.errors import SourceError
 from plugin.logs import study_log
+from plugin.pipeline.count import counted_series, total
 from plugin.ports import Clock, Record, Source, StudyAnswer
 
 log = logging.getLogger(__name__)
+
+FORGET = timedelta(days=1)
+LOOK_AGAIN = timedelta(minutes=10)
+"""How long an answer that says nothing of counts or modalities is taken to mean what it meant before."""
 
 
 class Find:
@@ -35,44 +41,70 @@ class Find:
         self._clock = clock
         self._cross_days = cross_days
         self._rule = rule
-        self._quiet: dict[str, StudyAnswer] = {}
+        self._quiet: dict[str, tuple[StudyAnswer, datetime]] = {}
         self._read_by = rules.current()
 
     def __call__(self) -> int:
         """The number of studies queued for the pull. Raises SourceError, RecordError."""
-        self._forget_if_rules_changed()
+        self._forget()
         today = self._clock.today()
-        days = [today + timedelta(days=offset) for offset in self._cross_days]
-        quiet: dict[str, StudyAnswer] = {}
-        ready = sum(self._poll(day, quiet) for day in days)
-        self._quiet = quiet
+        ready = sum(self._poll(today + timedelta(days=offset)) for offset in self._cross_days)
         if ready:
             log.info("num: stable study %d finded", ready)
             log.info("send move study. amount is %d", ready)
         return ready
 
-    def _forget_if_rules_changed(self) -> None:
-        """Answers that asked for nothing under the old rules are looked at again under new ones."""
-        if self._rules.current() is not self._read_by:
-            self._read_by = self._rules.current()
-            self._quiet = {}
+    def _forget(self) -> None:
+        """Answers that asked for nothing are looked at again when their time is up, or under new rules."""
+        now = self._clock.now()
+        is_same = self._rules.current() is self._read_by
+        self._read_by = self._rules.current()
+        self._quiet = {uid: known for uid, known in self._quiet.items() if is_same and now < known[1]}
 
-    def _poll(self, day: date, quiet: dict[str, StudyAnswer]) -> int:
+    def _poll(self, day: date) -> int:
         query = {"StudyDate": f"{day:%Y%m%d}"}
         log.info("find %s study list", day)
         log.info("orthanc find query is %s", query)
         answers = self._usable(self._source.find_studies(query), day)
         log.info("find %s study list from pacs is %d", day, len(answers))
-        fresh = [answer for answer in answers if self._quiet.get(answer.study_instance_uid) != answer]
-        quiet.update((answer.study_instance_uid, answer) for answer in answers)
-        known = {answer.study_instance_uid: self._record.get(answer.study_instance_uid) for answer in fresh}
-        new = [answer for answer in fresh if known[answer.study_instance_uid] is None]
-        wanted = [answer for answer in new if self._is_wanted(answer)]
+        now = self._clock.now()
+        fresh = [self._completed(answer) for answer in answers if not self._is_quiet(answer, now)]
+        new = [answer for answer in fresh if self._record.get(answer.study_instance_uid) is None]
+        unwanted = {answer.study_instance_uid for answer in new if not self._is_wanted(answer)}
         log.info("study not in local db is %d", len(new))
-        log.info("study from pacs after modality filter left %d", len(wanted))
+        log.info("study from pacs after modality filter left %d", len(new) - len(unwanted))
+        wanted = [answer for answer in new if answer.study_instance_uid not in unwanted]
         log.info("actually add new number: %d", sum(self._add(answer) for answer in wanted))
-        seen = [*wanted, *(answer for answer in fresh if known[answer.study_instance_uid] is not None)]
-        return sum(self._see(answer, quiet) for answer in seen)
+        return sum(self._see(answer) for answer in fresh if answer.study_instance_uid not in unwanted)
+
+    def _is_quiet(self, answer: StudyAnswer, now: datetime) -> bool:
+        """Whether the same answer asked for nothing before; if not, it is taken as quiet until it turns out otherwise.
+
+        An answer without a count cannot show that the study has grown, so that one is looked into now and then.
+        """
+        uid = answer.study_instance_uid
+        if uid in self._quiet and self._quiet[uid][0] == answer:
+            return True
+        is_telling = answer.number_of_instances is not None and bool(answer.modalities)
+        self._quiet[uid] = (answer, now + (FORGET if is_telling else LOOK_AGAIN))
+        return False
+
+    def _completed(self, answer: StudyAnswer) -> StudyAnswer:
+        """The answer with what a poor PACS does not say at STUDY level, asked for at SERIES level."""
+        needs_number = answer.number_of_instances is None and self._rule.by_count
+        if answer.modalities and not needs_number:
+            return answer
+        try:
+            series = counted_series(self._source, answer.uid_as_given)
+        except SourceError as error:
+            log.warning("%s says too little of %s: %s", self._source.alias, answer.study_instance_uid, error)
+            return answer
+        modalities = dict.fromkeys(str(one.header["Modality"]) for one in series if one.header.get("Modality"))
+        return replace(
+            answer,
+            modalities=answer.modalities or tuple(modalities),
+            number_of_instances=total(series) if needs_number else answer.number_of_instances,
+        )
 
     def _usable(self, answers: Iterable[StudyAnswer], day: date) -> list[StudyAnswer]:
         """Answers with a UID and of the day asked for, each study once: a PACS may ignore keys or repeat itself."""
@@ -102,48 +134,47 @@ class Find:
     def _add(self, answer: StudyAnswer) -> bool:
         return self._record.insert(found_study(answer, self._modalities(answer), self._clock.now()))
 
-    def _see(self, answer: StudyAnswer, quiet: dict[str, StudyAnswer]) -> bool:
+    def _see(self, answer: StudyAnswer) -> bool:
         """Whether the study has become ready by this answer."""
-        number = self._number(answer)
-        seen = Sighting(answer.uid_as_given, number, self._clock.now())
+        seen = Sighting(answer.uid_as_given, answer.number_of_instances, self._clock.now())
         is_waited = is_waited_for(self._modalities(answer))
         before: list[Study] = []
 
         def change(study: Study) -> Study:
             before[:] = [study]
-            return observed(study, self._source.alias, seen, self._rule, is_waited)
+            known = study if study.modalities else with_modalities(study, answer, self._modalities(answer))
+            return observed(known, self._source.alias, seen, self._rule, is_waited)
 
         study = self._record.update(answer.study_instance_uid, change)
         if study is None or study.next_step is not None or not study.sightings[self._source.alias].is_stable:
-            quiet.pop(answer.study_instance_uid, None)
+            self._quiet.pop(answer.study_instance_uid, None)
         is_ready = study is not None and study.next_step is Step.PULL and before[0].next_step is None
         if study is not None and is_ready:
             study_log(study.ids).info(
-                "patientID %s accessionNumber %s studyuid %s is stable: instances num: %s", *study.ids, number
+                "patientID %s accessionNumber %s studyuid %s is stable: instances num: %s",
+                *study.ids,
+                answer.number_of_instances,
             )
         return is_ready
 
-    def _number(self, answer: StudyAnswer) -> int | None:
-        """The study's count, or the sum of its series' counts where the PACS gives only those."""
-        if answer.number_of_instances is not None or not self._rule.by_count:
-            return answer.number_of_instances
-        numbers = [series.number_of_instances for series in self._source.find_series(answer.uid_as_given)]
-        return None if not numbers or None in numbers else sum(number or 0 for number in numbers)
+
+def with_modalities(study: Study, answer: StudyAnswer, enabled: Sequence[str]) -> Study:
+    """The study with its modalities as answered; the first that some task takes stands for it."""
+    return replace(study, modalities=answer.modalities, modality=next(iter([*enabled, *answer.modalities]), ""))
 
 
 def found_study(answer: StudyAnswer, enabled: Sequence[str], at: datetime) -> Study:
     """The record of a study that is seen for the first time; ``enabled`` are its modalities that some task takes."""
-    return Study(
+    study = Study(
         study_instance_uid=answer.study_instance_uid,
         accession_number=answer.accession_number,
         patient_id=answer.patient_id,
         study_date=answer.study_date,
         study_time=answer.study_time,
-        modality=next(iter([*enabled, *answer.modalities]), ""),
-        modalities=answer.modalities,
         study_description=answer.study_description,
         timeline={"found": at},
     )
+    return with_modalities(study, answer, enabled)
 
 
 def observed(study: Study, alias: str, seen: Sighting, rule: StabilityRule, is_waited: bool) -> Study:

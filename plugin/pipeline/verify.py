@@ -9,6 +9,7 @@ from plugin.domain.completeness import Count, compare
 from plugin.domain.study import Study
 from plugin.errors import SourceError
 from plugin.logs import study_log
+from plugin.pipeline.count import counted_series, total
 from plugin.pipeline.health import Health
 from plugin.ports import SeriesAnswer, Source
 
@@ -60,16 +61,15 @@ class Verify:
     def _compared(self, study: Study, source: Source, received: Mapping[str, int]) -> Comparison:
         uid = study.sightings[source.alias].study_instance_uid
         try:
-            found = source.find_series(uid)
+            found = counted_series(source, uid)
         except SourceError as error:
             study_log(study.ids).warning("no answer at SERIES level, counting by study: %s", error)
             found = []
         answers = {answer.series_instance_uid: answer for answer in found if answer.series_instance_uid}
         numbers = {key: answer.number_of_instances for key, answer in answers.items()}
-        if not numbers or None in numbers.values():
+        expected = total(list(answers.values()))
+        if expected is None:
             expected = self._number_of_study(study, source, uid)
-        else:
-            expected = sum(number or 0 for number in numbers.values())
         return Comparison(tuple(compare(numbers, received)), expected, answers)
 
     @staticmethod

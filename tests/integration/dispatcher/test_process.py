@@ -1,4 +1,4 @@
-"""The server processes that all integration tests and the demo stand on: nothing is left behind, bounded, restartable."""
+"""The server processes that integration tests and the demo stand on: bounded, restartable, nothing left behind."""
 
 import os
 import signal
@@ -32,9 +32,15 @@ def http_server(folder: Path) -> ServerProcess:
     return ServerProcess("http", [sys.executable, "-c", SERVER, str(port)], folder, ready=lambda: accepts(port))
 
 
-def parent(folder: Path, code: str, **changes: float) -> ServerProcess:
-    command = [sys.executable, "-c", WITH_CHILD + code]
-    process = ServerProcess("parent", command, folder, ready=lambda: "child" in process.log_text(), **changes)
+def parent(folder: Path, code: str, start_seconds: float = 30, stop_seconds: float = 15) -> ServerProcess:
+    process = ServerProcess(
+        "parent",
+        [sys.executable, "-c", WITH_CHILD + code],
+        folder,
+        ready=lambda: "child" in process.log_text(),
+        start_seconds=start_seconds,
+        stop_seconds=stop_seconds,
+    )
     return process
 
 
