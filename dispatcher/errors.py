@@ -6,6 +6,7 @@
       PermanentError       the back end or gateway refuses, and would again: dead letter
       TransientError       tried again with back-off
         UnreachableError   nobody listens there: says nothing about the message
+        ConflictError      the gateway says that the study's state does not allow the move
         LedgerError        the ledger file cannot be read or written now
         BrokerError        no connection to RabbitMQ, or not any more
         BurialError        the dead letter could not be published now
@@ -47,6 +48,10 @@ class TransientError(DispatcherError):
 
 class UnreachableError(TransientError):
     """No connection could be made at all."""
+
+
+class ConflictError(TransientError):
+    """The gateway does not allow the move (409): not yet, or not any more."""
 
 
 class LedgerError(TransientError):

@@ -13,7 +13,7 @@ import requests
 
 from dispatcher.answer import State
 from dispatcher.backoff import back_off
-from dispatcher.errors import LedgerError, TransientError
+from dispatcher.errors import ConflictError, LedgerError, TransientError
 from dispatcher.ledger import Ledger, Report
 from dispatcher.logs import study_log
 from dispatcher.settings import GatewaySettings
@@ -21,6 +21,8 @@ from dispatcher.settings import GatewaySettings
 ACTIONS = {State.COMPLETED: "completed", State.UNSUPPORTED: "unsupported"}
 FORGET_EVERY_SECONDS = 3600
 IDLE_SECONDS = 1.0
+CONFLICT_TRIES = 6
+"""A quick back end is done before the gateway has saved that it published: a conflict is worth a few tries, no more."""
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +39,10 @@ class Gateway:
         if settings.ca_file is not None:
             self._session.verify = str(settings.ca_file)
 
-    def tell(self, report: Report) -> str:
-        """Tell it once; the text says how it took it. 409 is an answer: the state has no such move any more.
+    def tell(self, report: Report) -> None:
+        """Tell it once.
 
-        :raises TransientError: anything else that fails.
+        :raises ConflictError: the study's state does not allow it. :raises TransientError: anything else that fails.
         """
         study = quote(report.ids[2], safe="")
         try:
@@ -58,11 +60,10 @@ class Gateway:
         except requests.RequestException as error:
             raise TransientError(f"the gateway cannot be reached ({type(error).__name__})") from error
         status = response.status_code
-        if 200 <= status < 300:
-            return f"the gateway knows that it is {report.state.value}"
         if status == HTTPStatus.CONFLICT:
-            return f"the gateway has moved on, {report.state.value} no longer applies"
-        raise TransientError(f"the gateway answered {status}")
+            raise ConflictError("the gateway answered 409, the study's state does not allow it")
+        if not 200 <= status < 300:
+            raise TransientError(f"the gateway answered {status}")
 
 
 class Reporter:
@@ -102,15 +103,16 @@ class Reporter:
         if report is None:
             return False
         try:
-            study_log(report.ids).info("%s", self._gateway.tell(report))
-            self._ledger.settle_report(report)
-        except LedgerError:
-            raise
+            self._gateway.tell(report)
         except TransientError as error:
-            if report.tries + 1 >= self._settings.max_tries:
+            limit = CONFLICT_TRIES if isinstance(error, ConflictError) else self._settings.max_tries
+            if report.tries + 1 >= min(limit, self._settings.max_tries):
                 self._give_up(report, error)
             else:
                 self._later(report, error)
+        else:
+            self._ledger.settle_report(report)
+            study_log(report.ids).info("the gateway knows that it is %s", report.state.value)
         return True
 
     def _later(self, report: Report, error: TransientError) -> None:
