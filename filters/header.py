@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final
 
 from filters.text import MAX_LENGTH
@@ -15,6 +17,11 @@ READ: Final = (
 )  # fmt: skip
 """Every DICOM keyword that a rule may read. No other value enters a verdict's evidence."""
 
+ENHANCED: Final = frozenset({"1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"})
+"""Enhanced CT and Legacy Converted Enhanced CT Image Storage (PS3.6 table A-1): many frames in one instance."""
+
+_MOST_IMAGES = 10**9
+_BETWEEN_VALUES = re.compile(r"[\\,]")
 _EVIDENCE_LENGTH = 256
 _PADDING = " \0\t\r\n"
 
@@ -40,14 +47,13 @@ class Header:
         return text
 
     def values(self, keyword: str) -> tuple[str, ...]:
-        """The values of a multi-valued attribute, upper case, trimmed; empty ones are kept, since place matters."""
-        text = self.text(keyword)
-        return tuple(part.strip().upper() for part in text.split("\\")) if text else ()
+        """The values of a multi-valued code string, upper case and trimmed, also where a list was written as text."""
+        return tuple(part.strip(" []'\"").upper() for part in _BETWEEN_VALUES.split(self.text(keyword)))
 
     def number(self, keyword: str) -> float | None:
         """A finite number (of a list, the first), else None."""
         value = self._values.get(keyword)
-        if isinstance(value, bool):
+        if value is None or isinstance(value, bool):
             return None
         if not isinstance(value, int | float):
             value = self.text(keyword).split("\\")[0].strip()
@@ -58,11 +64,16 @@ class Header:
         return number if math.isfinite(number) else None
 
     def instances(self) -> int | None:
-        """Images of the series: instances, times the frames of an enhanced multi-frame object; None when unknown."""
+        """Images of the series: instances, times the frames of a multi-frame object; None when unknown.
+
+        Zero is what a PACS answers that does not count. One enhanced object may hold the whole volume, so its count
+        says nothing without NumberOfFrames.
+        """
         instances, frames = self.number("NumberOfSeriesRelatedInstances"), self.number("NumberOfFrames")
-        if instances is None:
-            return int(frames) if frames is not None and frames > 1 else None
-        return int(instances * frames) if frames is not None and frames > 1 else int(instances)
+        if frames is None and self.text("SOPClassUID") in ENHANCED:
+            return None
+        images = (1 if instances is None and frames else instances or 0) * (frames or 1)
+        return int(images) if 1 <= images < _MOST_IMAGES else None
 
     def evidence(self) -> dict[str, object]:
         """The values that rules read, ready for JSON, cut to a length that a log line can carry."""
@@ -106,12 +117,13 @@ def _decoded(raw: bytes) -> str:
 
 
 def _joined(values: Iterable[object]) -> str:
-    parts: list[str] = []
-    for value in values:
-        if len(parts) == 64:
-            break
-        parts.append(_decoded(value) if isinstance(value, bytes) else "" if value is None else _written(value))
-    return "\\".join(parts)
+    try:
+        parts = list(islice(values, 64))
+    except Exception:  # noqa: BLE001 - an iterator that was handed in may raise anything
+        return ""
+    return "\\".join(
+        _decoded(part) if isinstance(part, bytes) else "" if part is None else _written(part) for part in parts
+    )
 
 
 def _written(value: object) -> str:

@@ -95,6 +95,30 @@ class _Node:
         return best
 
 
+class _Table:
+    """Words that match inside other characters, the longest first at each place."""
+
+    def __init__(self, words: Iterable[tuple[str, str, str]]) -> None:
+        self._words: dict[str, list[tuple[str, str, str]]] = {}
+        for characters, role, word in sorted(words, key=lambda item: -len(item[0])):
+            self._words.setdefault(characters[0], []).append((characters, role, word))
+        self.first = re.compile(f"[{re.escape(''.join(self._words))}]" if self._words else r"(?!)")
+
+    def hits(self, text: str, encoding: str | None = None) -> list[Hit]:
+        hits = []
+        found = self.first.search(text)
+        while found is not None:
+            at = found.start()
+            step = 1
+            for characters, role, word in self._words[text[at]]:
+                if text.startswith(characters, at):
+                    step = len(characters)
+                    hits.append(Hit(role, word, at, step, encoding))
+                    break
+            found = self.first.search(text, at + step)
+        return hits
+
+
 class Lexicon:
     """Words by role. Immutable once built, so threads may share it."""
 
@@ -103,51 +127,47 @@ class Lexicon:
     ) -> None:
         self._encodings = encodings
         self._root = _Node()
-        self._characters: dict[str, list[tuple[str, str, str]]] = {}
-        self._raw: dict[str, list[tuple[str, str, str]]] = {}
+        characters: list[tuple[str, str, str]] = []
+        misread: list[tuple[str, str, str]] = []
         for role, words in roles.items():
             for word in words:
-                self._add(role, word)
-        for table in (self._characters, self._raw):
-            for listed in table.values():
-                listed.sort(key=lambda item: -len(item[0]))
+                text = as_text(word)
+                folded = fold(text)
+                if _HIGH_LATIN.match(text):
+                    misread.append((text, role, word))
+                elif not folded.rest.isascii():
+                    characters.append((folded.rest.strip(), role, word))
+                else:
+                    self._grow(role, word, _parts(text, folded.words))
+        self._characters, self._misread = _Table(characters), _Table(misread)
         self.read = lru_cache(maxsize=8192)(self._read)
         self._children = lru_cache(maxsize=8192)(self._root.children)
 
-    def _add(self, role: str, word: str) -> None:
-        text = as_text(word)
-        if _HIGH_LATIN.match(text):
-            self._raw.setdefault(text[0], []).append((text, role, word))
-            return
-        folded = fold(text)
-        characters = folded.rest.strip()
-        if not characters.isascii():
-            self._characters.setdefault(characters[0], []).append((characters, role, word))
-            return
+    def _grow(self, role: str, word: str, parts: list[str]) -> None:
         node = self._root
-        for part in _parts(text, folded.words):
+        for part in parts:
             node = node.grow(part)
-        if node is not self._root and node.entry is None:
+        if parts and node.entry is None:
             node.entry = (role, word)
 
     def _read(self, text: str) -> Reading:
         """Read a text as given and, where bytes may have been misread, the repaired form that explains most of it."""
         text = text[:MAX_LENGTH]
         folded = fold(text)
-        words, characters = self._word_hits(folded.words), _table_hits(self._characters, folded.rest)
+        words, characters = self._word_hits(folded.words), self._characters.hits(folded.rest)
         if characters or not repair.is_suspect(text):
             return Reading(tuple(words + characters))
         best = max(self._repaired(text, frozenset(folded.words)), key=_weight, default=[])
-        return Reading(tuple(words + (best or _table_hits(self._raw, text))))
+        return Reading(tuple(words + (best or self._misread.hits(text))))
 
     def _repaired(self, text: str, known: frozenset[str]) -> Iterator[list[Hit]]:
         """The new hits of each repaired form that has proof: known characters, or Latin words of some length."""
         for form in repair.forms(text, self._encodings):
             is_latin = form.encoding in repair.LATIN
-            if not is_latin and self._characters.keys().isdisjoint(form.text.lower()):
+            if not is_latin and self._characters.first.search(form.text.lower()) is None:
                 continue
             folded = fold(form.text)
-            hits = _table_hits(self._characters, folded.rest, form.encoding)
+            hits = self._characters.hits(folded.rest, form.encoding)
             if is_latin:
                 latin = self._word_hits(folded.words, form.encoding)
                 hits += [hit for hit in latin if len(hit.word) >= PROOF and folded.words[hit.start] not in known]
@@ -181,21 +201,6 @@ def _parts(text: str, words: tuple[str, ...]) -> list[str]:
     if parts and text.startswith("*"):
         parts[0] = "*" + parts[0].rstrip("*")
     return parts
-
-
-def _table_hits(table: Mapping[str, list[tuple[str, str, str]]], text: str, encoding: str | None = None) -> list[Hit]:
-    """Words of a table by first character, each with role and its form in the list, longest first at each place."""
-    hits = []
-    at = 0
-    while at < len(text):
-        step = 1
-        for characters, role, word in table.get(text[at], ()):
-            if text.startswith(characters, at):
-                step = len(characters)
-                hits.append(Hit(role, word, at, step, encoding))
-                break
-        at += step
-    return hits
 
 
 def _weight(hits: list[Hit]) -> int:

@@ -59,7 +59,7 @@ def _key(candidate: Candidate, kernels_preferred: Sequence[str]) -> _Key:
     header = Header(candidate.header)
     thickness, number = header.number("SliceThickness"), header.number("SeriesNumber")
     return _Key(
-        images=candidate.instances,
+        images=candidate.instances * max(1, int(min(header.number("NumberOfFrames") or 1, 1e6))),
         thickness=thickness if thickness is not None and thickness > 0 else math.inf,
         kernel=place(kernels_preferred, header.text("ConvolutionKernel")),
         number=number if number is not None else math.inf,

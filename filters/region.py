@@ -8,12 +8,14 @@ from typing import Final
 from filters.header import Header
 from filters.lexicon import Hit, Lexicon, Reading
 
-ORDER: Final = ("SeriesDescription", "ProtocolName", "StudyDescription", "BodyPartExamined", "ImageComments")
+ORDER: Final = ("SeriesDescription", "ProtocolName", "ImageComments", "StudyDescription", "BodyPartExamined")
 """The series' own text says most, then what the scanner was set to, then what was ordered, then the body part, which is
 often the tumour's site or the last examination's. ImageComments (received images only) can add the wanted region but
-never refuse: it holds phases, seldom a region."""
+never refuse: it is free text."""
 
-VETO_ORDER: Final = ("BodyPartExamined", "SeriesDescription", "ProtocolName", "StudyDescription", "ImageComments")
+VETO_ORDER: Final = ("BodyPartExamined", "SeriesDescription", "ProtocolName", "ImageComments", "StudyDescription")
+
+SERIES_TEXTS: Final = frozenset({"SeriesDescription", "ImageComments"})
 
 _REGIONS: Final = frozenset({"wanted", "window", "adjective", "beside", "elsewhere", "bone"})
 
@@ -38,15 +40,16 @@ def find_region(header: Header, lexicon: Lexicon, is_veto: bool, window_min_inst
         text = header.text(keyword)
         if not text:
             continue
-        role, hit = says(lexicon.read(text), keyword == "SeriesDescription")
+        role, hit = says(lexicon.read(text), keyword in SERIES_TEXTS)
         if role == "wanted":
             return Region(True, keyword, hit)
-        if role == "window":
-            window = window or (keyword, hit) if hit else window
+        if role == "window" and hit is not None:
+            window = window or (keyword, hit)
         elif role == "elsewhere" and keyword != "ImageComments":
             if window is not None and (keyword == "BodyPartExamined" or _has_images(header, window_min_instances)):
                 break
-            return Region(False, keyword, hit, _is_certain(header, keyword))
+            is_counted = window is None or header.instances() is not None
+            return Region(False, keyword, hit, is_counted and _is_certain(header, keyword))
         elif role is None and is_veto and keyword == "BodyPartExamined" and not _is_lost(text):
             return Region(False, keyword)
     if window is not None:

@@ -122,10 +122,7 @@ def _contrast(task: Task, header: Header) -> str | None:
 
 
 def _pet(task: Task, header: Header) -> str | None:
-    text = header.text("SeriesDescription")
-    if task.pet_ct == "keep" or not text or task.kind_words.read(text).first("attenuation") is None:
-        return None
-    return f"SeriesDescription {text}"
+    return None if task.pet_ct == "keep" else volume.word(task, header, "SeriesDescription", ("attenuation",))
 
 
 class Rule(NamedTuple):

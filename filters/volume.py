@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 KINDS: Final = ("localizer", "bolus_tracking", "reformat", "projection", "derived", "report", "intervention")
 """Roles of words that say the series is no axial volume."""
 
+GEOMETRY: Final = ("localizer", "reformat", "projection")
+
 
 def sop_class(task: Task, header: Header) -> str | None:
     """Refuse a storage class that the task does not list: secondary capture, dose report (PS3.4 B.5)."""
@@ -32,12 +34,19 @@ def image_type(task: Task, header: Header) -> str | None:
 
 
 def words(task: Task, header: Header) -> str | None:
-    """Refuse by a word of the series' own text."""
-    for keyword in ("SeriesDescription", "ImageComments"):
-        text = header.text(keyword)
-        if not text:
-            continue
-        for hit in task.kind_words.read(text).hits:
-            if hit.role in KINDS:
-                return f"{keyword} {text}"
+    """Refuse by a word of the series' own text. ImageComments is free text: only what it says of the geometry counts."""
+    for keyword, kinds in (("SeriesDescription", KINDS), ("ImageComments", GEOMETRY)):
+        reason = word(task, header, keyword, kinds)
+        if reason is not None:
+            return reason
     return None
+
+
+def word(task: Task, header: Header, keyword: str, kinds: tuple[str, ...]) -> str | None:
+    """The attribute, its text and the word in it that has one of these roles."""
+    text = header.text(keyword)
+    hit = next((hit for hit in task.kind_words.read(text).hits if hit.role in kinds), None) if text else None
+    if hit is None:
+        return None
+    repaired = f" in repaired text ({hit.encoding})" if hit.encoding else ""
+    return f"{keyword} {text} ({hit.role}: {hit.word}{repaired})"
