@@ -79,7 +79,7 @@ def _put_in_place(aside: Path, final: Path) -> None:
     for file in aside.iterdir():
         file.replace(final / file.name)
     _sync(final)
-    aside.rmdir()
+    shutil.rmtree(aside)  # rename() leaves the name of a file that is there already as another link to it
 
 
 def _sync(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,8 @@ from tests.simulators.images import StudyPlan, days_mixture, write_study
 from tests.simulators.orthanc import Gateway, Orthanc
 from tests.simulators.process import wait_until
 from tests.simulators.rabbitmq import RabbitMQ
+
+logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 SETTLED = {"pull_data_end", "unsupported_series", "completed", "failed"}
 
