@@ -139,6 +139,9 @@ class Play:
             f"{number} {state if state != '-' else 'not pulled'}" for state, number in counts.most_common()
         )
         self._screen.say(f"\n{len(rows)} studies: {told}")
+        if self._screen.is_terminal and len(rows) <= MANY:  # the table has cut long reasons
+            for row in rows:
+                self._screen.say(f"  {row.name}: {row.why}")
 
     def _tell_trouble(self, rows: Sequence[Row]) -> bool:
         """Say which studies have failed or not settled; whether all have settled and the gateway is empty."""

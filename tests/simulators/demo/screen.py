@@ -10,7 +10,7 @@ from typing import TextIO
 from tests.simulators.demo.account import ABSENT, DELIVERED, FAILED, REFUSED, Row
 
 COLOURS = {DELIVERED: "32", REFUSED: "33", FAILED: "31", ABSENT: "33", "pull_data": "36"}
-WIDTHS = (22, 6, 10, 18)
+WIDTHS = (20, 5, 9, 18)
 
 
 class Screen:
@@ -18,7 +18,7 @@ class Screen:
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
-        self._is_terminal = out.isatty()
+        self.is_terminal = out.isatty()
         self._drawn = 0
         self._shown: dict[str, Row] = {}
 
@@ -29,11 +29,11 @@ class Screen:
 
     def progress(self, text: str) -> None:
         """One line that the next one overwrites; nothing where there is no terminal."""
-        if self._is_terminal:
+        if self.is_terminal:
             print(f"\r\033[K  {text}", end="", file=self._out, flush=True)
 
     def progress_end(self) -> None:
-        if self._is_terminal:
+        if self.is_terminal:
             print("\r\033[K", end="", file=self._out, flush=True)
 
     def show(self, rows: Sequence[Row]) -> bool:
@@ -43,11 +43,11 @@ class Screen:
             return False
         self._shown.update((row.study_instance_uid, row) for row in changed)
         size = shutil.get_terminal_size()
-        if self._is_terminal and len(rows) + 3 < size.lines:
+        if self.is_terminal and len(rows) + 3 < size.lines:
             self._redraw(rows, size.columns)
         else:
             for row in changed:
-                self.say(self._line(row, size.columns if self._is_terminal else None))
+                self.say(self._line(row, size.columns if self.is_terminal else None))
         return True
 
     def _redraw(self, rows: Sequence[Row], columns: int) -> None:
@@ -68,7 +68,7 @@ class Screen:
         return left[:start] + coloured + why
 
     def _in_colour(self, code: str, text: str) -> str:
-        return f"\033[{code}m{text}\033[0m" if self._is_terminal else text
+        return f"\033[{code}m{text}\033[0m" if self.is_terminal else text
 
 
 def _columns(texts: Sequence[str]) -> str:
