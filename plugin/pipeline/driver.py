@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import queue
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
@@ -63,14 +65,17 @@ class Driver:
         self._clock = clock
         self._owner = owner
         self._steps = steps
+        self._dropped: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def claim(self, step: Step, sources: Collection[str] | None = None) -> Study | None:
         """The first study that is due for the step, leased to us and begun."""
+        self._let_go_of_dropped()
         now = self._clock.now()
         study = self._record.claim(step, Lease(self._owner, now + LEASE), now, sources)
         if study is None:
             return None
-        return self._record.update(study.study_instance_uid, self._steps[step].begin)
+        with self._dropped_on_error(study.study_instance_uid):
+            return self._record.update(study.study_instance_uid, self._steps[step].begin)
 
     def run(self, study: Study) -> None:
         """Do the next step of a claimed study and save what came of it."""
@@ -82,7 +87,32 @@ class Driver:
             outcome = self._after(error, study, step)
         if outcome is study:
             outcome = replace(study, lease=None)
-        self._save(study, outcome)
+        with self._dropped_on_error(study.study_instance_uid):
+            self._save(study, outcome)
+
+    @contextmanager
+    def _dropped_on_error(self, uid: str) -> Iterator[None]:
+        """A study whose record cannot be written now is remembered: its lease would be prolonged for ever."""
+        try:
+            yield
+        except BaseException:
+            self._dropped.put(uid)
+            raise
+
+    def _let_go_of_dropped(self) -> None:
+        """Free what could not be saved; the same step is done again."""
+
+        def freed(study: Study) -> Study:
+            is_ours = study.lease is not None and study.lease.owner == self._owner
+            return replace(study, lease=None) if is_ours else study
+
+        while True:
+            try:
+                uid = self._dropped.get_nowait()
+            except queue.Empty:
+                return
+            with self._dropped_on_error(uid):
+                self._record.update(uid, freed)
 
     def _save(self, claimed: Study, outcome: Study) -> None:
         """Nothing is saved where the lease is no longer ours: a person or another gateway has taken over."""
