@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from dispatcher.answer import Answer, understood
 from dispatcher.errors import PermanentError, TransientError, UnreachableError
@@ -40,7 +40,7 @@ class Backend:
         try:
             body, content_type = self._body(message, log)
             response, content = self._sent(message, body, content_type, message_id)
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise self._mapped(error) from error
         except OSError as error:
             raise TransientError(f"the hand-over folder cannot be read ({type(error).__name__})") from error
@@ -82,13 +82,17 @@ class Backend:
             allow_redirects=False,
             stream=True,
         ) as response:
-            deadline = time.monotonic() + self._settings.timeout_seconds
-            content = b""
-            for chunk in response.iter_content(1 << 16):
-                content += chunk
-                if len(content) > LARGEST_ANSWER or time.monotonic() > deadline:
-                    break  # no JSON that we understand is that long; the status counts
-            return response, content
+            return response, self._content(response)
+
+    def _content(self, response: requests.Response) -> bytes:
+        """The answer's body, cut where it is longer than any that we understand: then the status alone counts."""
+        deadline = time.monotonic() + self._settings.timeout_seconds
+        content = b""
+        while len(content) <= LARGEST_ANSWER and (chunk := response.raw.read1(1 << 16, decode_content=True)):
+            content += chunk
+            if time.monotonic() > deadline:
+                raise requests.ReadTimeout
+        return content
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -103,13 +107,13 @@ class Backend:
             self._local.session = session
         return session
 
-    def _mapped(self, error: requests.RequestException) -> TransientError | PermanentError:
-        """Our error for one of requests; never its text, which may hold the URL and with it a password."""
+    def _mapped(self, error: requests.RequestException | HTTPError) -> TransientError | PermanentError:
+        """Our error for one of requests or urllib3; never its text, which may hold the URL and with it a password."""
         cause: Any = error.args[0] if error.args else None
         refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
         if isinstance(error, requests.ConnectTimeout) or refused:
             return UnreachableError("the back end is unreachable")
-        if isinstance(error, requests.Timeout):
+        if isinstance(error, requests.Timeout | ReadTimeoutError):
             return TransientError(f"the back end did not answer in {self._settings.timeout_seconds:g} s")
         if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
             return PermanentError(f"backend.url or backend.headers cannot be used ({type(error).__name__})")

@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -30,13 +31,18 @@ class Post:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer, after `seconds`; with `is_dropped` the connection is closed without an answer."""
+    """What to answer, after `seconds`.
+
+    With `is_dropped` the connection is closed without an answer; with `is_endless` the body never ends, a blank every
+    50 ms.
+    """
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0
     is_dropped: bool = False
+    is_endless: bool = False
 
 
 Script = Callable[[Post], Reply]
@@ -105,18 +111,31 @@ class FakeBackend:
         if reply.is_dropped:
             handler.close_connection = True
             return
+        if reply.is_endless:
+            _trickle(handler, reply.status)
+            return
         content = b"" if reply.body is None else json.dumps(reply.body).encode()
         handler.send_response(reply.status)
         for name, value in {**reply.headers, "Content-Length": str(len(content))}.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(content)
+        with suppress(OSError):  # the client may have had enough
+            handler.wfile.write(content)
 
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _trickle(handler: BaseHTTPRequestHandler, status: int) -> None:
+    handler.send_response(status)
+    handler.end_headers()
+    with suppress(OSError):  # until the client has had enough
+        while True:
+            handler.wfile.write(b" ")
+            time.sleep(0.05)
 
 
 def _parts(content_type: str, body: bytes) -> tuple[Any, dict[str, bytes]]:

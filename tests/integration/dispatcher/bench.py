@@ -94,7 +94,12 @@ class Bench:
         channel.connection.close()
 
     def send(
-        self, message_id: str | None, body: bytes | None = None, headers: dict[str, Any] | None = None, **changes: Any
+        self,
+        message_id: str | None,
+        body: bytes | None = None,
+        headers: dict[str, Any] | None = None,
+        delivery_mode: int = 2,
+        **changes: Any,
     ) -> None:
         """Publish a message of the contract with some keys changed (or any body), confirmed."""
         content = message(filepath=str(self.images), **changes)
@@ -104,7 +109,7 @@ class Bench:
             self.queue,
             json.dumps(content).encode() if body is None else body,
             pika.BasicProperties(
-                message_id=message_id, delivery_mode=2, priority=content["priorities"], headers=headers
+                message_id=message_id, delivery_mode=delivery_mode, priority=content["priorities"], headers=headers
             ),
             mandatory=True,
         )

@@ -49,10 +49,21 @@ def test_multipart(bench: Bench) -> None:
 def test_urgent_ones_first(bench: Bench) -> None:
     for number, priority in enumerate([0, 4, 9, 0, 4, 9]):
         bench.send(str(number), priorities=priority, studyUID=f"1.{number}")
+    is_released = threading.Event()
+
+    def script(_: Post) -> Reply:
+        is_released.wait(20)
+        return Reply()
+
+    bench.backend.script = script
     bench.start(WORKERS=1, RABBITMQ__PREFETCH=1)
-    bench.wait_posts(6)
+    bench.wait_posts(1)
+    bench.send("late", priorities=8)
+    assert bench.ready(bench.queue) == 6, "only one is out of the queue: the rest can be overtaken"
+    is_released.set()
+    bench.wait_posts(7)
     priorities = [post["priorities"] for post in bench.backend.messages]
-    assert priorities == [9, 9, 4, 4, 0, 0]
+    assert priorities == [9, 9, 8, 4, 4, 0, 0]
 
 
 def test_accepted_now_completed_by_the_algorithm_later(bench: Bench) -> None:
@@ -72,7 +83,7 @@ def test_bad_messages_become_dead_letters_and_block_nobody(bench: Bench) -> None
     less = {key: value for key, value in message().items() if key != "filepath"}
     bad = [b"not json", b"[]", json.dumps(message(schemaVersion=2)).encode(), json.dumps(less).encode(), b"\xff" * 10]
     for body in bad * 4:
-        bench.send(None, body, headers={"CC": ["nowhere"], "kept": 1})
+        bench.send(None, body, headers={"CC": ["nowhere"], "kept": 1}, delivery_mode=1)
     bench.start(WORKERS=1, RABBITMQ__PREFETCH=1)
     bench.send("good")
     bench.wait_posts(1)
@@ -197,16 +208,18 @@ def test_a_stop_finishes_what_is_in_work_and_gives_back_the_rest(bench: Bench) -
         return Reply()
 
     bench.backend.script = script
-    one = bench.start(WORKERS=1, RABBITMQ__PREFETCH=3)
+    one = bench.start(WORKERS=1, RABBITMQ__PREFETCH=9)
     for study in ("1.1", "1.2", "1.3"):
         bench.send(study, studyUID=study)
     bench.wait_posts(1)
     one.signal(signal.SIGTERM)
     bench.wait_log("stopping, 1 in work")
+    bench.send("1.4", studyUID="1.4")
+    assert bench.ready(bench.queue) == 1, "nothing new is taken"
     is_released.set()
     wait_until(lambda: not one.is_running, 10, "the stop")
     assert one.exit_code == 0
-    assert bench.ready(bench.queue) == 2
+    assert bench.ready(bench.queue) == 3
     assert len(bench.backend.posts) == 1
 
 
@@ -246,6 +259,7 @@ def test_waits_with_one_line_until_the_queue_is_there(bench: Bench) -> None:
     bench.channel().queue_delete(bench.queue)
     bench.start()
     bench.wait_log(f"queue {bench.queue} does not exist yet; the gateway declares it, waiting")
+    wait_until(lambda: bench.broker.log_text().count(f"no queue '{bench.queue}'") >= 3, 10, "three looks")
     assert bench.queue not in bench.broker.ctl("list_queues", "name").split(), "the dispatcher declares nothing"
     bench.declare()
     bench.send("m1")

@@ -88,7 +88,7 @@ def test_a_start_that_fails_shows_the_log(tmp_path: Path) -> None:
     slow._ready = lambda: False
     with pytest.raises(ServerError, match=r"(?s)not ready after 0.5 s; log:\nchild"):
         slow.start()
-    assert not is_alive(child_of(slow))
+    wait_until(lambda: not is_alive(child_of(slow)), 5, "the end of the child")
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

@@ -126,9 +126,18 @@ def test_errors_hold_no_password(server: FakeBackend, a_message: Callable[..., M
     assert "s3cret" not in str(caught.value)
 
 
-def test_an_endless_answer_ends(server: FakeBackend, a_message: Callable[..., Message]) -> None:
-    server.script = in_turn(Reply(200, body="x" * 5_000_000))
+def test_a_long_answer_is_not_read_to_its_end(
+    server: FakeBackend, a_message: Callable[..., Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dispatcher.backend.LARGEST_ANSWER", 1000)
+    server.script = in_turn(Reply(200, body={"state": "accepted", "more": "x" * 5_000_000}))
     assert backend(server).post(a_message(), "id").state is State.COMPLETED
+
+
+def test_an_answer_without_end_is_no_answer(server: FakeBackend, a_message: Callable[..., Message]) -> None:
+    server.script = in_turn(Reply(is_endless=True))
+    with pytest.raises(TransientError, match=re.escape("did not answer in 0.3 s")):
+        backend(server, timeout_seconds=0.3).post(a_message(), "id")
 
 
 def test_sessions_are_not_shared_between_threads(server: FakeBackend, a_message: Callable[..., Message]) -> None:

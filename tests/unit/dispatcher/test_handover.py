@@ -110,6 +110,16 @@ def test_nobody_there_is_no_try_but_ends_too(bench: MakeBench) -> None:
     assert "unreachable for" in other.run("b", tries=1000)[0]
 
 
+def test_an_answer_begins_the_time_without_anybody_anew(bench: MakeBench) -> None:
+    one = bench(UnreachableError("y"), TransientError("x"), UnreachableError("y"), ACCEPTED, unreachable_seconds=100)
+    assert one.run() == []
+    job = one.jobs._open["a"]
+    job.unreachable_since = (job.unreachable_since or 0) - 1000
+    assert one.run() == []
+    assert one.run() == [], "100 seconds are not over: somebody was there in between"
+    assert one.run() == [""]
+
+
 def test_retry_after_is_heeded_within_bounds(bench: MakeBench) -> None:
     one = bench(TransientError("x", retry_after=60), max_delay_seconds=0.15)
     assert one.run() == []
