@@ -22,6 +22,8 @@ _SCRIPT_FOLDERS = (
 )
 _AMQP_0_9_1 = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01"
+_NAMES = '{lookup, [file, native]}.\n{host, {127,0,0,1}, ["localhost"]}.\n'
+"""For Erlang's resolver: a bare machine may have no /etc/hosts, and then nobody knows localhost."""
 _LOOPBACK_DISTRIBUTION = "-kernel inet_dist_use_interface {127,0,0,1}"
 
 
@@ -139,6 +141,7 @@ class RabbitMQ(ServerProcess):
             self._cookie_file.touch(0o600)
             self._cookie_file.write_text(secrets.token_hex(16))
         self.folder.joinpath("enabled_plugins").write_text("[].\n")
+        self.folder.joinpath("inetrc").write_text(_NAMES)
         self.folder.joinpath("rabbitmq.conf").write_text(
             f"listeners.tcp.default = {LOOPBACK}:{self.port}\n"
             "disk_free_limit.absolute = 10MB\n"
@@ -148,6 +151,7 @@ class RabbitMQ(ServerProcess):
     def _environment(self) -> dict[str, str]:
         return {
             "HOME": str(self.folder),
+            "ERL_INETRC": str(self.folder / "inetrc"),
             "ERL_EPMD_PORT": str(self._epmd.port),
             "ERL_EPMD_ADDRESS": LOOPBACK,
             "RABBITMQ_NODENAME": self.node,
