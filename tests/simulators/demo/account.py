@@ -19,7 +19,7 @@ NEXT = {
     "pull": "waits for its turn to be pulled",
     "deliver": "is here: counting, choosing series",
     "publish": "handed over: waits for RabbitMQ's confirm",
-    "clean": "delivered: to be deleted from the gateway",
+    "clean": "done: to be deleted from the gateway",
 }
 
 
