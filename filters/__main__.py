@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RulesError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
-    except (score.ScoreError, replay.RecordError) as error:
+    except (NotASeriesError, score.ScoreError, replay.RecordError) as error:
         print(error, file=sys.stderr)
     except BrokenPipeError:
         return 0

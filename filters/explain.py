@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from filters.header import Header
 from filters.lexicon import Reading
-from filters.region import ORDER, SERIES_TEXTS, VETO_ORDER, says
+from filters.region import ORDER, SERIES_TEXTS, VETO_ORDER, hear
 from filters.rules import Rules
 from filters.task import RULES, Task
 
@@ -36,7 +36,7 @@ def _task(task: Task, header: Header) -> list[str]:
     for keyword in VETO_ORDER if task.body_part_examined == "veto" else ORDER:
         text = header.text(keyword)
         reading = task.region_words.read(text)
-        said, _ = says(reading, keyword in SERIES_TEXTS)
+        said, _ = hear(task.region_words, text, keyword in SERIES_TEXTS)
         lines.append(f"    {keyword} {_shown(header, keyword)}: {said or 'says nothing'}{_hits(reading)}")
     for rule in RULES:
         reason = rule.check(task, header)

@@ -40,7 +40,7 @@ def find_region(header: Header, lexicon: Lexicon, is_veto: bool, window_min_inst
         text = header.text(keyword)
         if not text:
             continue
-        role, hit = says(lexicon.read(text), keyword in SERIES_TEXTS)
+        role, hit = hear(lexicon, text, keyword in SERIES_TEXTS)
         if role == "wanted":
             return Region(True, keyword, hit)
         if role == "window" and hit is not None:
@@ -72,6 +72,16 @@ def _is_certain(header: Header, decided_by: str) -> bool:
 def _is_lost(text: str) -> bool:
     """Question marks for letters are no information."""
     return "?" in text or "\ufffd" in text
+
+
+def hear(lexicon: Lexicon, text: str, is_series_text: bool = False) -> tuple[str | None, Hit | None]:
+    """What a text says. Siemens writes `Region^Protocol`: where the part after the caret says something, it counts."""
+    specific = text.partition("^")[2]
+    if specific:
+        role, hit = says(lexicon.read(specific), is_series_text)
+        if role is not None:
+            return role, hit
+    return says(lexicon.read(text), is_series_text)
 
 
 def says(reading: Reading, is_series_text: bool = False) -> tuple[str | None, Hit | None]:

@@ -30,7 +30,13 @@ def parse(text: str) -> Rules:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         hint = r" (a word given as bytes goes into single quotes: '\xc3\x90')" if "escape" in str(error) else ""
-        raise RulesError((f"not valid TOML: {error}{hint}",)) from error
+        what = str(error).replace("at end of document", f"at line {len(text.splitlines())}, the end")
+        raise RulesError((f"not valid TOML: {what}{hint}",)) from error
+    return build(document, text)
+
+
+def build(document: Mapping[str, Any], text: str = "") -> Rules:
+    """Rules from a parsed document; the text is only for the lines of problems."""
     problems = Problems(text)
     rules = _Reader(problems).rules(document)
     if problems.found:
@@ -68,7 +74,7 @@ class _Reader:
         self._encodings = self._strings("text.encodings", table["encodings"])
         for name in self._encodings:
             try:
-                b"".decode(name)
+                "a".encode(name)
             except (LookupError, UnicodeError):
                 hint = did_you_mean(name, repair.DEFAULT_ENCODINGS)
                 self._problems.add("text.encodings", f"a character set known to Python expected, found {name!r}{hint}")

@@ -11,7 +11,7 @@ from filters.header import TEXTS, Header
 from filters.kernels import fits
 from filters.lexicon import Lexicon
 from filters.ranking import Candidate, Ranked, rank
-from filters.region import Region, find_region, says
+from filters.region import Region, find_region, hear
 from filters.verdict import Verdict
 
 Deliver = Literal["Thickest", "All", "Study"]
@@ -68,7 +68,7 @@ class Task:
 def _refused_region(task: Task, header: Header) -> tuple[str, str]:
     """Rule and text: BodyPartExamined where it says something else, else all texts that were read."""
     body_part = header.text("BodyPartExamined")
-    if body_part and says(task.region_words.read(body_part))[0] != "wanted":
+    if body_part and hear(task.region_words, body_part)[0] != "wanted":
         return "body_part_examined", f"BodyPartExamined {body_part}"
     return "region", " ".join(f"{keyword}:{header.text(keyword)}" for keyword in TEXTS)
 

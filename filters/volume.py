@@ -34,7 +34,7 @@ def image_type(task: Task, header: Header) -> str | None:
 
 
 def words(task: Task, header: Header) -> str | None:
-    """Refuse by a word of the series' own text. ImageComments is free text: only what it says of the geometry counts."""
+    """Refuse by a word of the series' own text; of ImageComments, which is free text, only geometry counts."""
     for keyword, kinds in (("SeriesDescription", KINDS), ("ImageComments", GEOMETRY)):
         reason = word(task, header, keyword, kinds)
         if reason is not None:

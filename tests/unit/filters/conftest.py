@@ -20,7 +20,7 @@ def rules() -> Rules:
 
 @pytest.fixture(scope="session")
 def changed() -> Callable[..., Rules]:
-    """The shipped rules with texts replaced, each exactly once: `changed(("min_instances = 10", "min_instances = 0"))`."""
+    """The shipped rules with texts replaced: `changed(("min_instances = 10", "min_instances = 0"))`."""
 
     def change(*pairs: tuple[str, str]) -> Rules:
         text = RULES_FILE.read_text("utf-8")

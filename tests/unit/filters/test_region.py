@@ -11,25 +11,29 @@ from filters import Rules
 FIELDS = ("SeriesDescription", "ProtocolName", "StudyDescription", "BodyPartExamined")
 
 ANYWHERE = """CHEST|CHEST PA|CHEST AP PORT|XR CHEST 2 VIEWS|CXR|PORTCHEST|THORAX|CH/ABD/PEL|CH AB PEL|TH ABD PEL
-THX-ABD|CHABDPELV|CHABD|CHEST/ABD|CHEST_TO_PELVIS|NECK CHEST|NECK/CHEST/ABD/PEL|CHEST (THORAX) W|TH CT CHEST WO C
-AP PORTABLE CHES|ThoraxRoutine|THORROUTINE|Rö-Thorax|Lungenembolie|Th/Abd|Brustkorb|poitrine|angioscanner thoracique
-thoraco-abdomino-pelvien|THXABDO|tórax|TÓRAX|toracoabdominal|torace addome|klatka piersiowa|klatki piersiowej|KLP|KL.P
-грудная клетка|органы грудной клетки|ОГК|КТ ОГК|флюорография|göğüs|GÖĞÜS|toraks|PA akciğer|صدر|الصدر|صدر وبطن وحوض
-قفسه سینه|ریه‌ها|borstkas|bröstkorg|lungröntgen|hrudník|hrudník+břicho|mellkas|rintakehä|rindkere|krūtinės ląsta
-θώρακας|חזה|ngực|кеуде қуысы|胸部|胸腹盆|胸部+上腹部|XIONGBU|胸片|双肺|縱隔|胸部～骨盤|躯幹部|흉부|흉복부|가슴|저선량 흉부CT
-ＣＨＥＳＴ|RIBS W PA CHEST|XR ACUTE ABDOMINAL SERIES W PA CHEST|CTA THORACIC AORTA|CT LUNG SCREENING|Radiographie thoracique"""
+THX-ABD|CHABDPELV|CHABD|CHEST/ABD|CHEST_TO_PELVIS|NECK CHEST|NECK/CHEST/ABD/PEL|CHEST (THORAX) W
+TH CT CHEST WO C|AP PORTABLE CHES|ThoraxRoutine|THORROUTINE|Rö-Thorax|Lungenembolie|Th/Abd|Brustkorb
+poitrine|angioscanner thoracique|thoraco-abdomino-pelvien|THXABDO|tórax|TÓRAX|toracoabdominal
+torace addome|klatka piersiowa|klatki piersiowej|KLP|KL.P|грудная клетка|органы грудной клетки|ОГК
+КТ ОГК|флюорография|göğüs|GÖĞÜS|toraks|PA akciğer|صدر|الصدر|صدر وبطن وحوض|قفسه سینه|ریه‌ها|borstkas
+bröstkorg|lungröntgen|hrudník|hrudník+břicho|mellkas|rintakehä|rindkere|krūtinės ląsta|θώρακας|חזה
+ngực|кеуде қуысы|胸部|胸腹盆|胸部+上腹部|XIONGBU|胸片|双肺|縱隔|胸部～骨盤|躯幹部|흉부|흉복부|가슴
+저선량 흉부CT|ＣＨＥＳＴ|RIBS W PA CHEST|XR ACUTE ABDOMINAL SERIES W PA CHEST|CTA THORACIC AORTA
+CT LUNG SCREENING|Radiographie thoracique"""
 
 ON_CT = """Thorax^04_0_CAP_Routine|Abdomen^05_CAP (Adult)|CAP|C/A/P|C A P|C-A-P|C/AP|CAPW|NCAP|TAP|T/A/P|PE STUDY
 P.E. PROTOCOL|CTPA|HRCT|SUPER D|71260|LAE|TAB|TX AS AI|Collo Tor Addo|KL/J.B/MM|5.8 TAP : 4 HELICES (SANS/THXABDO ART"""
 
 NOT_CHEST = """THORACIC SPINE|T-SPINE|TSPINE|T SP|TH-SPINE|CT THOR LMBR SPINAL REFORMATS|THORACOLUMBAR|BWS|DWZ|THWK
-THORACIC/LUMBAR|C T L SPINE|rachis dorsal|columna dorsal|BRÖSTRYGG|Th chrbtica|kręgosłup piersiowy|hrudní páteř|胸椎|흉추
-胸腰椎|грудной отдел позвоночника|torakal vertebra|胸骨|肋骨|锁骨|STERNUM|RIBS|Rippen|côtes|gril costal|costillas|żebra
-рёбра|kaburga|늑골|左肩关节正位及穿胸位|胸锁关节|胸肋关节|sternoclavicular|thoracic outlet|thoracic inlet|BREAST|MAMMO|BRUST
-BRÖST|PEITO|BORST|乳腺|유방|CHEST WALL|CHEST TUBE|LUNG BIOPSY|BX LUNG|CT GUIDED BIOPSY LUNG|FNA|DRAIN|LUNG BASES
-CARDIAC|CTA CORONARY|CALCIUM SCORE|TAVI|LOCATOR|LOCALIZER|TORSO|MONITORING|TRACKER|TX PLAN|THX|AP|A/P|ABD|LIVER
-KIDNEY|DELAY|UROGRAM|SKULL BASE TO MID-THIGH|WB|CTAC|HEAD IN|HEAD FIRST|FEET FIRST|NECK|AXILLA|SHOULDER|CERVICO-THORACIC
-PHANTOM|QA|TEST|CAPTURE|CAPILLARY|CAPSULE|MANCHESTER|ROCHESTER|CHESTER COUNTY|orchestra|TC de pé|요로|요로조영|TEP TDM"""
+THORACIC/LUMBAR|C T L SPINE|rachis dorsal|columna dorsal|BRÖSTRYGG|Th chrbtica|kręgosłup piersiowy
+hrudní páteř|胸椎|흉추|胸腰椎|грудной отдел позвоночника|torakal vertebra|胸骨|肋骨|锁骨|STERNUM
+RIBS|Rippen|côtes|gril costal|costillas|żebra|рёбра|kaburga|늑골|左肩关节正位及穿胸位|胸锁关节
+胸肋关节|sternoclavicular|thoracic outlet|thoracic inlet|BREAST|MAMMO|BRUST|BRÖST|PEITO|BORST|乳腺
+유방|CHEST WALL|CHEST TUBE|LUNG BIOPSY|BX LUNG|CT GUIDED BIOPSY LUNG|FNA|DRAIN|LUNG BASES|CARDIAC
+CTA CORONARY|CALCIUM SCORE|TAVI|LOCATOR|LOCALIZER|TORSO|MONITORING|TRACKER|TX PLAN|THX|AP|A/P|ABD
+LIVER|KIDNEY|DELAY|UROGRAM|SKULL BASE TO MID-THIGH|WB|CTAC|HEAD IN|HEAD FIRST|FEET FIRST|NECK|AXILLA
+SHOULDER|CERVICO-THORACIC|PHANTOM|QA|TEST|CAPTURE|CAPILLARY|CAPSULE|MANCHESTER|ROCHESTER
+CHESTER COUNTY|orchestra|TC de pé|요로|요로조영|TEP TDM"""
 
 
 def words(text: str) -> list[str]:
@@ -88,6 +92,11 @@ def test_most_specific_text_decides(
     assert rules.judge(header).keep is keep
 
 
+def test_what_follows_the_caret_is_more_specific(rules: Rules) -> None:
+    for study, keep in (("Abdomen^CAP", True), ("Thorax^Abdomen_Routine", False), ("Thorax^04_Routine", True)):
+        assert rules.judge({"Modality": "CT", "StudyDescription": study}).keep is keep
+
+
 def test_image_comments_add_the_chest_and_never_refuse(rules: Rules) -> None:
     assert rules.judge({"Modality": "DX", "StudyDescription": "111", "ImageComments": "chest supine"}).keep
     assert rules.judge({"Modality": "CT", "StudyDescription": "CT CHEST", "ImageComments": "after head trauma"}).keep
@@ -95,7 +104,13 @@ def test_image_comments_add_the_chest_and_never_refuse(rules: Rules) -> None:
 
 @pytest.mark.parametrize(
     ("count", "study", "keep"),
-    [(31, "CT ABDOMEN", False), (None, "CT ABDOMEN", False), (62, "CT ABDOMEN", True), (31, "CT CHEST", True), (31, "", True)],
+    [
+        (31, "CT ABDOMEN", False),
+        (None, "CT ABDOMEN", False),
+        (62, "CT ABDOMEN", True),
+        (31, "CT CHEST", True),
+        (31, "", True),
+    ],
 )
 def test_lung_window(rules: Rules, count: int | None, study: str, keep: bool) -> None:
     header = {"Modality": "CT", "SeriesDescription": "LUNG 5.0", "StudyDescription": study, "ProtocolName": ""}
