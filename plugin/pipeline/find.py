@@ -48,7 +48,11 @@ class Find:
         """The number of studies queued for the pull. Raises SourceError, RecordError."""
         self._forget()
         today = self._clock.today()
-        ready = sum(self._poll(today + timedelta(days=offset)) for offset in self._cross_days)
+        try:
+            ready = sum(self._poll(today + timedelta(days=offset)) for offset in self._cross_days)
+        except BaseException:
+            self._quiet.clear()  # some answers of this poll were not looked into: the next one does
+            raise
         if ready:
             log.info("num: stable study %d finded", ready)
             log.info("send move study. amount is %d", ready)
