@@ -127,7 +127,9 @@ class Pull(ForeverStep):
             return settled.then(Step.CLEAN)
         had = self._number_stored(study)
         is_retrieve_ok = self._retrieve(study, entry.source, series)
-        if not is_retrieve_ok and self._number_stored(study) <= had:
+        # One image that it cannot send fails each move: a source that answers and has no more leaves it to the counts.
+        is_over = had > 0 and self._health.is_up(entry.source.alias)
+        if not is_retrieve_ok and self._number_stored(study) <= had and not is_over:
             raise SourceError(f"{entry.source.alias}: the move brought nothing")
         return replace(study, is_retrieve_ok=is_retrieve_ok).then(Step.DELIVER)
 
@@ -154,8 +156,11 @@ class Pull(ForeverStep):
         if not entry.is_series_level or study.is_manual or not is_waited_for([study.modality]):
             return ()
         rules = self._rules.current()
+        answers = entry.source.find_series(study.sightings[entry.source.alias].study_instance_uid)
+        if not answers:
+            return ()  # a study without series cannot be: this source does not answer at SERIES level
         wanted = []
-        for series in entry.source.find_series(study.sightings[entry.source.alias].study_instance_uid):
+        for series in answers:
             header = {"StudyDescription": study.study_description, **series.header}
             if series.number_of_instances is not None:
                 header["NumberOfSeriesRelatedInstances"] = series.number_of_instances
