@@ -83,7 +83,7 @@ class Deliver(ForeverStep):
             study.marked("verified", now),
             missing=(),
             decided=digest(stored.instances),
-            settled_number=max(number, comparison.expected or 0),
+            settled_number=max(number, comparison.expected or 0, study.number_in_pacs or 0),
         )
         return self._handed_over(study, self._select.parcels(study, rules, series, stored))
 
@@ -107,7 +107,7 @@ class Deliver(ForeverStep):
                 )  # fmt: skip
         lines.warning("re-pull %d of %d in %s", repulls + 1, self._policy.max_repulls, delay)
         completeness = replace(study.completeness, repulls=repulls + 1)
-        return replace(study, missing=missing, completeness=completeness, tries=0).then(Step.PULL, now + delay)
+        return replace(study, missing=missing, completeness=completeness).then(Step.PULL, now + delay)
 
     def _handed_over(self, study: Study, parcels: Sequence[Parcel]) -> Study:
         """The study with its folders written and its messages in the outbox; or settled without any."""

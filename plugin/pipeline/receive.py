@@ -88,14 +88,15 @@ def seen_in_orthanc(study: Study, stored: StoredStudy, is_quiet: bool, push_prio
     """What a look into Orthanc changes. Work under way goes on: it will see the images itself."""
     if study.lease is not None or study.next_step not in (None, Step.PULL):
         return study
-    is_being_pulled = study.next_step is Step.PULL and study.tries > 0
+    is_being_pulled = study.next_step is Step.PULL and (study.tries > 0 or study.is_manual)
     is_more = len(stored.instances) > study.number_received
     if is_being_pulled and not (is_quiet and is_more):
         return study
     if study.state in SETTLED and (not is_quiet or digest(stored.instances) == study.decided):
         return study
     if study.state is State.META_ONLY and not is_being_pulled:
-        study = replace(study, is_push=True, priority=max(study.priority, push_priority), rank=push_priority)
+        priority = max(study.priority, push_priority)
+        study = replace(study, is_push=True, priority=priority, rank=priority)
     if study.state is State.FAILED and not (is_quiet and is_more):
         return study
     received = study.moved(State.PULL_DATA)
