@@ -29,14 +29,31 @@ class Reconcile:
 
     def __call__(self) -> int:
         """How many records were set going again. Raises StoreError, RecordError."""
+        expected = self._record.in_state(State.PULL_DATA)  # read first: what is pushed meanwhile is not missed below
         uids = self._store.study_uids()
-        moved = sum(self._is_set_going(uid) for uid in uids)
         held = set(uids)
-        lost = [uid for uid in self._record.in_state(State.PULL_DATA) if uid not in held]
-        moved += sum(self._is_asked_again(uid) for uid in lost)
+        moved = sum(self._is_unbound(uid) for uid in self._record.waiting(Step.DELIVER) if uid in held)
+        moved += sum(self._is_set_going(uid) for uid in uids)
+        moved += sum(self._is_asked_again(uid) for uid in expected if uid not in held)
         if moved:
             log.info("reconcile: %d studies set going again", moved)
         return moved
+
+    def _is_unbound(self, uid: str) -> bool:
+        """Images that came from a source which is not set any more: deliveries are served source by source."""
+
+        def change(study: Study) -> Study:
+            is_served = not study.sources or any(alias in self._sources for alias in study.sources)
+            return study if is_served or study.lease is not None else replace(study, sightings={})
+
+        before = self._record.get(uid)
+        study = self._record.update(uid, change)
+        if before is None or study is None or study.sources == before.sources:
+            return False
+        study_log(study.ids).warning(
+            "its source %s is not set any more: delivered by the counts we have", ", ".join(before.sources)
+        )
+        return True
 
     def _is_set_going(self, uid: str) -> bool:
         """A study in Orthanc that nothing is waiting to deal with."""
