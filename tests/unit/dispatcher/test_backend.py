@@ -148,3 +148,12 @@ def test_sessions_are_not_shared_between_threads(server: FakeBackend, a_message:
         thread.start()
         thread.join()
     assert sessions[0] is not sessions[1]
+
+
+def test_a_proxy_for_the_internet_is_not_used(
+    server: FakeBackend, a_message: Callable[..., Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert backend(server).post(a_message(), "id").state is State.COMPLETED
