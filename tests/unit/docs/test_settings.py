@@ -12,7 +12,7 @@ from plugin import configuration
 from plugin.settings import Settings, SourceSettings
 
 ROOT = Path(__file__).resolve().parents[3]
-ROW = re.compile(r"^\| `([\w.*]+)` \| `([^`]*)` \| ([^|]*) \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([\w.*]+)` \| `([^`]*)` \|[^|]*\| (.+) \|$", re.MULTILINE)
 
 
 def defaults(section: BaseModel, above: str = "") -> Iterator[tuple[str, Any]]:
