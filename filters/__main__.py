@@ -95,13 +95,16 @@ def _run(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     rules = argparse.ArgumentParser(add_help=False)
     rules.add_argument("--rules", type=Path, default=DEFAULT_RULES, help="rules file (config/filters.toml)")
+    same = argparse.ArgumentParser(add_help=False)
+    # Without a default, or a command would undo the --rules given before it.
+    same.add_argument("--rules", type=Path, default=argparse.SUPPRESS, help="rules file (config/filters.toml)")
     parser = argparse.ArgumentParser(
         "python -m filters", description=__doc__, parents=[rules], formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command")
-    command = commands.add_parser("explain", parents=[rules], help="which rule read what, for one series")
+    command = commands.add_parser("explain", parents=[same], help="which rule read what, for one series")
     command.add_argument("values", nargs="*", metavar="KEY=VALUE", help="attributes; else one JSON line from stdin")
-    command = commands.add_parser("score", parents=[rules], help="recall and precision against labels")
+    command = commands.add_parser("score", parents=[same], help="recall and precision against labels")
     command.add_argument("file", type=Path, help="parquet (needs pyarrow) or JSON lines")
     command.add_argument("--label", default="target_suitable", help="column with 1, 0 or null (target_suitable)")
     command.add_argument("--group", action="append", default=[], help="column to score by group; may be repeated")

@@ -140,6 +140,7 @@ class Lexicon:
                 else:
                     self._grow(role, word, _parts(text, folded.words))
         self._characters, self._misread = _Table(characters), _Table(misread)
+        self._bare = {repair.bare_japanese(word): (word, role, name) for word, role, name in characters}
         self.read = lru_cache(maxsize=8192)(self._read)
         self._children = lru_cache(maxsize=8192)(self._root.children)
 
@@ -155,6 +156,9 @@ class Lexicon:
         text = text[:MAX_LENGTH]
         folded = fold(text)
         words, characters = self._word_hits(folded.words), self._characters.hits(folded.rest)
+        if not words and text in self._bare:
+            word, role, name = self._bare[text]
+            return Reading((Hit(role, name, 0, len(word), "iso2022_jp"),))
         if characters or not repair.is_suspect(text):
             return Reading(tuple(words + characters))
         best = max(self._repaired(text, frozenset(folded.words)), key=_weight, default=[])

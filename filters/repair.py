@@ -86,6 +86,14 @@ def _escaped(text: str) -> Iterator[Form]:
             yield from _from_latin(bare, ("gb18030", "euc_kr", "euc_jp"))
 
 
+def bare_japanese(word: str) -> str | None:
+    """The letters that are left of a Japanese word (`6;It` of 胸部) when its escape sequences are dropped, or None."""
+    try:
+        return word.encode("iso2022_jp").removeprefix(b"\x1b$B").removesuffix(b"\x1b(B").decode("ascii")
+    except UnicodeEncodeError:
+        return None
+
+
 def _decode_high(seven_bit: str, encoding: str) -> str:
     return bytes(ord(c) | 0x80 for c in seven_bit).decode(encoding, "ignore")
 

@@ -85,6 +85,8 @@ def test_bad_rules(run: Any, tmp_path: Path) -> None:
     status, out, err = run("--rules", str(bad))
     assert (status, out) == (2, "")
     assert f"{bad}: line 2: task.name: a text expected, found 5" in err
+    for arguments in (("--rules", str(bad), "explain", "x=1"), ("explain", "--rules", str(bad), "x=1")):
+        assert run(*arguments)[0] == 2
 
 
 def test_explain(run: Any) -> None:

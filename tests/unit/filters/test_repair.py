@@ -76,6 +76,14 @@ def test_escapes_left_in_the_text(rules: Rules, text: str) -> None:
     assert judge(rules, text)
 
 
+@pytest.mark.parametrize("text", ["6;", "GY", "6;It"])
+def test_escapes_dropped(rules: Rules, text: str) -> None:
+    """Only a whole value can be taken for Japanese without its escapes."""
+    assert judge(rules, text)
+    assert not judge(rules, f"{text} 5.0")
+    assert not judge(rules, f"ABD {text}")
+
+
 def test_utf8_encoded_twice_and_cut_characters(rules: Rules) -> None:
     assert judge(rules, "胸部".encode().decode("latin-1").encode().decode("latin-1"))
     assert judge(rules, "胸部".encode("gb18030").decode("latin-1")[:-1])
