@@ -42,11 +42,15 @@ class Reads(Protocol):
 
 
 class Loopback:
-    """Orthanc over HTTP on this machine; one session a thread. ``authorization`` is a whole header value."""
+    """Orthanc over HTTP on this machine; one session a thread. ``authorization`` is a whole header value.
+
+    Connections are not kept: each kept one holds one of Orthanc's HttpThreadsCount (50) threads, and Orthanc closes it
+    just when the next poll wants it.
+    """
 
     def __init__(self, url: str, authorization: str = "") -> None:
         self._url = url
-        self._headers = {"Authorization": authorization} if authorization else {}
+        self._headers = {"Connection": "close"} | ({"Authorization": authorization} if authorization else {})
         self._local = threading.local()
 
     @property

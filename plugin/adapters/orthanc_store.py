@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from plugin.adapters.header import rules_header
@@ -27,6 +28,11 @@ class OrthancStore:
         if not studies:
             return None
         series = [self._series(resource) for study in studies for resource in study["Series"]]
+        held: dict[str, StoredSeries] = {}
+        for one in series:
+            if one is not None:
+                before = held.get(one.series_instance_uid)
+                held[one.series_instance_uid] = one if before is None else _joined(before, one)
         return StoredStudy(
             resource_ids=tuple(study["ID"] for study in studies),
             study_instance_uid=study_instance_uid,
@@ -34,7 +40,7 @@ class OrthancStore:
                 **studies[0]["MainDicomTags"],
                 "PatientID": studies[0]["PatientMainDicomTags"].get("PatientID", ""),
             },
-            series=tuple(one for one in series if one is not None),
+            series=tuple(held.values()),
             is_orthanc_stable=all(study["IsStable"] for study in studies),
         )
 
@@ -86,3 +92,9 @@ class OrthancStore:
     def delete(self, study: StoredStudy) -> None:
         for resource in study.resource_ids:
             self._http.delete(f"/studies/{resource}")
+
+
+def _joined(one: StoredSeries, other: StoredSeries) -> StoredSeries:
+    """One series whose images name two patients, which Orthanc therefore keeps apart."""
+    latest = max(one.last_update, other.last_update)
+    return replace(one, instances=one.instances + other.instances, last_update=latest)

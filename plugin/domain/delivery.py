@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plugin.domain.study import Delivery, Outgoing, Series, Study
@@ -59,19 +58,19 @@ class Origin:
     seconds: float | None = None
 
 
-def last_delivery(deliveries: Sequence[Delivery], task: str, series_instance_uid: str | None) -> Delivery | None:
-    """The newest delivery of a task, or of one series of it where the task delivers each series by itself."""
+def previous(study: Study, parcel: Parcel) -> Delivery | None:
+    """What was last delivered in the parcel's place: for its task, or for its series where that goes by itself."""
     mine = [
         delivery
-        for delivery in deliveries
-        if delivery.task == task and series_instance_uid in (None, delivery.series_instance_uid)
+        for delivery in study.deliveries
+        if delivery.task == parcel.task
+        and (
+            delivery.series_instance_uid == parcel.series_instance_uid
+            if parcel.is_one_of_many
+            else not delivery.is_one_of_many
+        )
     ]
-    return max(mine, key=lambda delivery: delivery.revision) if mine else None
-
-
-def previous(study: Study, parcel: Parcel) -> Delivery | None:
-    """What was last delivered in the parcel's place."""
-    return last_delivery(study.deliveries, parcel.task, parcel.series_instance_uid if parcel.is_one_of_many else None)
+    return max(mine, key=lambda delivery: delivery.revision, default=None)
 
 
 def message_id(study_instance_uid: str, task: str, series_instance_uid: str, revision: int) -> str:
@@ -89,6 +88,8 @@ def packed(study: Study, parcel: Parcel, origin: Origin, folder: str, revision: 
         series_instance_uid=parcel.series_instance_uid,
         number_received=parcel.number_received,
         folder=folder,
+        numbers={series.series_instance_uid: series.number_received for series in parcel.series},
+        is_one_of_many=parcel.is_one_of_many,
     )
     body = {
         "studyUID": study.study_instance_uid,

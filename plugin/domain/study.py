@@ -68,7 +68,10 @@ class Completeness:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A series with its counts (images; None: the PACS gives none) and the verdict of the rules."""
+    """A series with its counts (images; None: the PACS gives none) and the verdict of the rules.
+
+    ``number_delivered``: how many of its images were handed over last; it stays when the images have left Orthanc.
+    """
 
     series_instance_uid: str
     modality: str = ""
@@ -78,13 +81,17 @@ class Series:
     rule: str | None = None
     reason: str = ""
     task: str | None = None
-    is_delivered: bool = False
+    number_delivered: int = 0
     attributes: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One hand-over of a study that the broker confirmed, or is to confirm. ``number_received`` counts images."""
+    """One hand-over of a study that the broker confirmed, or is to confirm. ``number_received`` counts images.
+
+    ``numbers`` counts them by SeriesInstanceUID. ``is_one_of_many``: the series was delivered by itself, not as what
+    stands for its study.
+    """
 
     task: str
     revision: int
@@ -92,6 +99,8 @@ class Delivery:
     series_instance_uid: str
     number_received: int
     folder: str
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    is_one_of_many: bool = False
 
 
 @dataclass(frozen=True, slots=True)

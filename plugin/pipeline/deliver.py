@@ -72,7 +72,7 @@ class Deliver(ForeverStep):
         series = self._select.judge(study, rules, comparison.counts, headers)
         short = _short(series, comparison, study)
         repulls = study.completeness.repulls
-        completeness = judged_completeness(comparison.expected, number, short, repulls)
+        completeness = judged_completeness(_expected(series, comparison), number, short, repulls)
         study = replace(study, series=series, completeness=completeness)
         if short and (later := self._asked_again(study, short, comparison)) is not None:
             return later
@@ -85,7 +85,7 @@ class Deliver(ForeverStep):
             decided=digest(stored.instances),
             settled_number=max(number, comparison.expected or 0, study.number_in_pacs or 0),
         )
-        return self._handed_over(study, self._select.parcels(study, rules, series, stored))
+        return self._handed_over(study, self._select.parcels(rules, study, stored))
 
     def _asked_again(self, study: Study, short: Sequence[str], comparison: Comparison) -> Study | None:
         """The study, waiting for more images or for a re-pull; None where nothing more is to be hoped for."""
@@ -181,7 +181,7 @@ def _received(stored: StoredStudy) -> dict[str, int]:
 def _short(series: Sequence[Series], comparison: Comparison, study: Study) -> list[str]:
     """The wanted series that lack images; where the PACS has no counts by series, the study speaks for all of them."""
     by_series = {count.series_instance_uid: count for count in comparison.counts}
-    wanted = [one.series_instance_uid for one in series if one.verdict == KEPT]
+    wanted = [one.series_instance_uid for one in series if one.verdict == KEPT and one.series_instance_uid in by_series]
     short = [uid for uid in wanted if by_series[uid].is_short]
     has_counts = all(by_series[uid].in_pacs is not None for uid in wanted) and bool(comparison.answers)
     received = sum(count.received for count in comparison.counts)
@@ -191,10 +191,18 @@ def _short(series: Sequence[Series], comparison: Comparison, study: Study) -> li
     return short
 
 
+def _expected(series: Sequence[Series], comparison: Comparison) -> int | None:
+    """The images that are to be here: all of the study but the refused series of which none came."""
+    if comparison.expected is None:
+        return None
+    left_out = (one for one in series if one.verdict != KEPT and not one.number_received)
+    return comparison.expected - sum(one.number_in_pacs or 0 for one in left_out)
+
+
 def _with_parcels(study: Study, parcels: Sequence[Parcel], packages: Sequence[tuple[Delivery, Outgoing]]) -> Study:
-    chosen = {series.series_instance_uid: series for parcel in parcels for series in parcel.series}
+    chosen = {one.series_instance_uid: one.number_received for parcel in parcels for one in parcel.series}
     series = tuple(
-        replace(chosen[one.series_instance_uid], is_delivered=True) if one.series_instance_uid in chosen else one
+        replace(one, number_delivered=chosen[one.series_instance_uid]) if one.series_instance_uid in chosen else one
         for one in study.series
     )
     return replace(

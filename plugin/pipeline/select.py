@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from filters import Candidate, Rules, Task
@@ -37,33 +37,55 @@ class Select:
     def judge(
         self, study: Study, rules: Rules, counts: Iterable[Count], headers: Mapping[str, Mapping[str, object]]
     ) -> tuple[Series, ...]:
-        """Each series with its verdict, judged by the higher of both counts (a short series may yet be filled)."""
-        return tuple(judged(study, rules, count, headers.get(count.series_instance_uid, {})) for count in counts)
+        """Each series with its verdict, and those delivered earlier that nobody holds any more."""
+        earlier = {one.series_instance_uid: one for one in study.series if one.number_delivered}
+        series = []
+        for count in counts:
+            one = judged(study, rules, count, headers.get(count.series_instance_uid, {}))
+            before = earlier.pop(count.series_instance_uid, None)
+            series.append(replace(one, number_delivered=before.number_delivered) if before else one)
+        return (*series, *earlier.values())
 
-    def parcels(self, study: Study, rules: Rules, series: tuple[Series, ...], stored: StoredStudy) -> list[Parcel]:
-        """What goes out, task by task. A hand-over folder that is there already counts with its images."""
+    def parcels(self, rules: Rules, study: Study, stored: StoredStudy) -> list[Parcel]:
+        """What goes out, task by task. What an earlier delivery left in a hand-over folder counts with it."""
         held = {one.series_instance_uid: one for one in stored.series}
-        parcels = []
+        parcels: list[Parcel] = []
         for task in rules.tasks:
-            kept = [one for one in series if one.task == task.name and one.verdict == KEPT]
-            kept = [self._with_earlier(one, held, task) for one in kept if one.series_instance_uid in held]
-            if not kept:
+            mine = [one for one in study.series if one.task == task.name and one.verdict == KEPT]
+            here = [one for one in mine if one.series_instance_uid in held]
+            if not here:
                 continue
             if task.deliver == "Study":
-                parcels.append(_whole_study(task, kept, stored, held))
-            elif task.deliver == "All" or study.wanted_series:
-                parcels += [_one_series(task, one, held, is_one_of_many=True) for one in kept]
+                parcels.append(self._whole_study(task, mine, stored, held))
+                continue
+            here = [self._with_earlier(one, held[one.series_instance_uid]) for one in here]
+            if task.deliver == "All" or study.wanted_series:
+                parcels += [_one_series(task, one, held, is_one_of_many=True) for one in here]
             else:
-                parcels.append(_one_series(task, _thickest(study, task, kept), held))
+                parcels.append(_one_series(task, _thickest(study, task, here), held))
         return parcels
 
-    def _with_earlier(self, series: Series, held: Mapping[str, StoredSeries], task: Task) -> Series:
+    def _with_earlier(self, series: Series, stored: StoredSeries) -> Series:
         """The series, counted together with what an earlier delivery left in its folder (images that came in parts)."""
-        if task.deliver == "Study":
-            return series
-        stored = held[series.series_instance_uid]
         number = len(self._hand_over.present(stored.resource_id).union(stored.instances))
         return replace(series, number_received=number)
+
+    def _whole_study(
+        self, task: Task, series: Sequence[Series], stored: StoredStudy, held: Mapping[str, StoredSeries]
+    ) -> Parcel:
+        """All series of the task: those that are here, and those that an earlier delivery left in the folder."""
+        present = self._hand_over.present(stored.resource_ids[0])
+        counted = []
+        for one in series:
+            mine = held.get(one.series_instance_uid)
+            added = len(set(mine.instances) - present) if mine else 0
+            number = added + (one.number_delivered if present else 0)
+            if number:
+                counted.append(replace(one, number_received=number))
+        here = [held[one.series_instance_uid] for one in counted if one.series_instance_uid in held]
+        instances = tuple(instance for one in here for instance in one.instances)
+        latest = max(one.last_update for one in here)
+        return Parcel(task.name, task.routing_key, stored.resource_ids[0], tuple(counted), instances, False, latest)
 
 
 def judged(study: Study, rules: Rules, count: Count, header: Mapping[str, object]) -> Series:
@@ -111,10 +133,3 @@ def _one_series(task: Task, series: Series, held: Mapping[str, StoredSeries], is
     return Parcel(
         task.name, task.routing_key, stored.resource_id, (series,), stored.instances, is_one_of_many, stored.last_update
     )
-
-
-def _whole_study(task: Task, kept: list[Series], stored: StoredStudy, held: Mapping[str, StoredSeries]) -> Parcel:
-    mine = [held[series.series_instance_uid] for series in kept]
-    instances = tuple(instance for series in mine for instance in series.instances)
-    latest = max(series.last_update for series in mine)
-    return Parcel(task.name, task.routing_key, stored.resource_ids[0], tuple(kept), instances, False, latest)

@@ -31,7 +31,7 @@ def test_a_ct_is_delivered_by_its_thickest_wanted_series_and_deleted(house: Hous
         f"{CT}.2": ("kept", None),
         f"{CT}.3": ("kept", None),
     }
-    assert [one.series_instance_uid for one in study.series if one.is_delivered] == [f"{CT}.3"]
+    assert [one.series_instance_uid for one in study.series if one.number_delivered] == [f"{CT}.3"]
 
 
 def test_only_one_image_of_a_series_is_read(house: House) -> None:
