@@ -41,9 +41,9 @@ class Select:
         earlier = {one.series_instance_uid: one for one in study.series if one.number_delivered}
         series = []
         for count in counts:
-            one = judged(study, rules, count, headers.get(count.series_instance_uid, {}))
             before = earlier.pop(count.series_instance_uid, None)
-            series.append(replace(one, number_delivered=before.number_delivered) if before else one)
+            delivered = before.number_delivered if before else 0
+            series.append(judged(study, rules, count, headers.get(count.series_instance_uid, {}), delivered))
         return (*series, *earlier.values())
 
     def parcels(self, rules: Rules, study: Study, stored: StoredStudy) -> list[Parcel]:
@@ -88,9 +88,9 @@ class Select:
         return Parcel(task.name, task.routing_key, stored.resource_ids[0], tuple(counted), instances, False, latest)
 
 
-def judged(study: Study, rules: Rules, count: Count, header: Mapping[str, object]) -> Series:
-    """One series with its verdict and what the rule read."""
-    number = max(count.received, count.in_pacs or 0)
+def judged(study: Study, rules: Rules, count: Count, header: Mapping[str, object], delivered: int = 0) -> Series:
+    """One series with its verdict and what the rule read; ``delivered``: its images that were handed over before."""
+    number = max(count.received, count.in_pacs or 0, delivered)
     verdict = rules.judge({**header, "NumberOfSeriesRelatedInstances": number})
     series = Series(
         series_instance_uid=count.series_instance_uid,
@@ -101,6 +101,7 @@ def judged(study: Study, rules: Rules, count: Count, header: Mapping[str, object
         rule=verdict.rule,
         reason=verdict.reason,
         task=verdict.task,
+        number_delivered=delivered,
         attributes=dict(verdict.evidence),
     )
     return _as_asked(study, rules, series) if study.wanted_series else series
