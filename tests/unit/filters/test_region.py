@@ -155,3 +155,28 @@ def test_certainty(rules: Rules, header: dict[str, object], is_certain: bool) ->
 def test_modality_that_is_absent_is_not_certain(rules: Rules) -> None:
     assert not rules.judge({}).is_certain
     assert rules.judge({"Modality": "MR"}).is_certain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "метастазы",
+        "手术后复查",
+        "cardiothoracic clinic",
+        "киста",
+        "재발",
+        "야간",
+        "face",
+        "MAIN",
+        "Kids protocol",
+        "dose",
+    ],
+)
+def test_words_of_one_language_inside_those_of_another(rules: Rules, text: str) -> None:
+    """None of these says another region: the body part decides."""
+    assert rules.judge({"Modality": "DX", "SeriesDescription": text, "BodyPartExamined": "CHEST"}).keep
+
+
+@pytest.mark.parametrize("text", ["장폐색", "폐경", "LUNGO", "orchestra"])
+def test_chest_words_inside_other_words(rules: Rules, text: str) -> None:
+    assert not rules.judge({"Modality": "DX", "StudyDescription": text}).keep
