@@ -85,12 +85,16 @@ class FakeStore:
             return None
         keyed: dict[str, list[Image]] = {}
         for image in images:
-            keyed.setdefault(resource_id(image.tag("PatientID"), image.study, image.series), []).append(image)
+            keyed.setdefault(image.series, []).append(image)
         series = [
             StoredSeries(
-                resource, mine[0].series, mine[0].tag("Modality"), tuple(i.instance for i in mine), "20200618T063027"
+                resource_id(mine[0].tag("PatientID"), study_instance_uid, uid),
+                uid,
+                mine[0].tag("Modality"),
+                tuple(image.instance for image in mine),
+                "20200618T063027",
             )
-            for resource, mine in keyed.items()
+            for uid, mine in keyed.items()
         ]
         resources = dict.fromkeys(resource_id(image.tag("PatientID"), image.study) for image in images)
         return StoredStudy(tuple(resources), study_instance_uid, images[0].tags, tuple(series), self.is_stable)

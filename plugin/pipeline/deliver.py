@@ -79,13 +79,18 @@ class Deliver(ForeverStep):
         if not number:
             raise PermanentError("the PACS sends no image of this study")
         self._tell_counts(study)
+        settled = max(number, comparison.expected or 0, study.number_in_pacs or 0)
         study = replace(
             study.marked("verified", now),
             missing=(),
             decided=digest(stored.instances),
-            settled_number=max(number, comparison.expected or 0, study.number_in_pacs or 0),
+            # A series named by a doctor settles nothing: the study's own delivery, if there was none, is still to come.
+            settled_number=study.settled_number or 0 if study.wanted_series else settled,
         )
-        return self._handed_over(study, self._select.parcels(rules, study, stored))
+        parcels = self._select.parcels(rules, study, stored)
+        if short and not parcels:
+            raise PermanentError("the PACS sends no image of a wanted series")
+        return self._handed_over(study, parcels)
 
     def _asked_again(self, study: Study, short: Sequence[str], comparison: Comparison) -> Study | None:
         """The study, waiting for more images or for a re-pull; None where nothing more is to be hoped for."""
@@ -114,12 +119,12 @@ class Deliver(ForeverStep):
         self._tell_refusals(study)
         packages = [self._packed(study, parcel) for parcel in parcels if self._is_news(study, parcel)]
         study = _with_parcels(replace(study, is_manual=False, wanted_series=()), parcels, packages)
-        if not parcels:
-            study_log(study.ids).info("%s %s %s study is filtered out", *study.ids)
-            return study.moved(State.UNSUPPORTED_SERIES).then(Step.CLEAN)
-        if not packages:
+        if study.outbox:
+            return study.then(Step.PUBLISH)
+        if study.deliveries:
             return study.moved(State.PULL_DATA_END).then(Step.CLEAN)
-        return study.then(Step.PUBLISH)
+        study_log(study.ids).info("%s %s %s study is filtered out", *study.ids)
+        return study.moved(State.UNSUPPORTED_SERIES).then(Step.CLEAN)
 
     def _is_news(self, study: Study, parcel: Parcel) -> bool:
         """Whether to deliver: the first time, by hand, or thicker than what was delivered last."""
@@ -200,6 +205,7 @@ def _expected(series: Sequence[Series], comparison: Comparison) -> int | None:
 
 
 def _with_parcels(study: Study, parcels: Sequence[Parcel], packages: Sequence[tuple[Delivery, Outgoing]]) -> Study:
+    """What the parcels say of the study. A message that still waits for its confirm goes on waiting."""
     chosen = {one.series_instance_uid: one.number_received for parcel in parcels for one in parcel.series}
     series = tuple(
         replace(one, number_delivered=chosen[one.series_instance_uid]) if one.series_instance_uid in chosen else one
@@ -209,5 +215,5 @@ def _with_parcels(study: Study, parcels: Sequence[Parcel], packages: Sequence[tu
         study,
         series=series,
         deliveries=(*study.deliveries, *(delivery for delivery, _ in packages)),
-        outbox=tuple(outgoing for _, outgoing in packages),
+        outbox=(*study.outbox, *(outgoing for _, outgoing in packages)),
     )

@@ -74,14 +74,18 @@ class Select:
         self, task: Task, series: Sequence[Series], stored: StoredStudy, held: Mapping[str, StoredSeries]
     ) -> Parcel:
         """All series of the task: those that are here, and those that an earlier delivery left in the folder."""
-        present = self._hand_over.present(stored.resource_ids[0])
-        counted = []
-        for one in series:
-            mine = held.get(one.series_instance_uid)
-            added = len(set(mine.instances) - present) if mine else 0
-            number = added + (one.number_delivered if present else 0)
-            if number:
-                counted.append(replace(one, number_received=number))
+        gone = len(self._hand_over.present(stored.resource_ids[0]) - set(stored.instances))
+        numbers: dict[str, int] = {}
+        for one in sorted(series, key=lambda one: one.series_instance_uid in held):
+            uid = one.series_instance_uid
+            left = min(one.number_delivered, gone)
+            gone -= left
+            numbers[uid] = left + (len(held[uid].instances) if uid in held else 0)
+        counted = [
+            replace(one, number_received=numbers[one.series_instance_uid])
+            for one in series
+            if numbers[one.series_instance_uid]
+        ]
         here = [held[one.series_instance_uid] for one in counted if one.series_instance_uid in held]
         instances = tuple(instance for one in here for instance in one.instances)
         latest = max(one.last_update for one in here)
