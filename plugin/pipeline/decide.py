@@ -48,7 +48,8 @@ class Decide:
         def change(study: Study) -> Study:
             settled = max(study.number_in_pacs or 0, study.number_received)
             skipped = replace(study.moved(State.UNSUPPORTED_SERIES), outbox=(), decided=decided, settled_number=settled)
-            return replace(skipped.then(Step.CLEAN), last_error="skipped by a person")
+            skipped = replace(skipped.then(Step.CLEAN), is_manual=False, wanted_series=())
+            return replace(skipped, last_error="skipped by a person")
 
         return self._changed(uid, change, "skip")
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
-from plugin.domain.priority import LONGEST_DELAY, back_off
-from plugin.domain.study import LEGAL_MOVES, Lease, State, Step, Study, merged
+from plugin.domain.priority import LONGEST_DELAY, MANUAL, back_off
+from plugin.domain.study import LEGAL_MOVES, Lease, State, Step, Study, merged, queued_for_pull
 from plugin.errors import PermanentError, TransientError
 from plugin.logs import study_log
 from plugin.ports import Clock, Record
@@ -118,14 +118,17 @@ class Driver:
         """Nothing is saved where the lease is no longer ours: a person or another gateway has taken over."""
 
         def change(current: Study) -> Study:
-            is_ours = current.lease is not None and current.lease.owner == self._owner
-            return (
-                merged(replace(claimed, lease=current.lease, version=current.version), outcome, current)
-                if is_ours
-                else current
-            )
+            if current.lease is None or current.lease.owner != self._owner:
+                return current
+            after = merged(replace(claimed, lease=current.lease, version=current.version), outcome, current)
+            return self._asked_meanwhile(after)
 
         self._record.update(claimed.study_instance_uid, change)
+
+    def _asked_meanwhile(self, study: Study) -> Study:
+        """A person asked for the study when it was past the step that would have heeded it: it goes round again."""
+        is_left_over = study.is_manual and study.next_step is None and study.state is not State.FAILED
+        return queued_for_pull(study, self._clock.now(), MANUAL) if is_left_over else study
 
     def _after(self, error: Exception, study: Study, step: StepFunction) -> Study:
         is_foreseen = isinstance(error, TransientError | PermanentError)

@@ -13,7 +13,7 @@ from plugin.errors import SourceError
 from plugin.logs import study_log
 from plugin.pipeline.find import found_study
 from plugin.pipeline.health import Health
-from plugin.ports import Clock, Record, Source, StudyAnswer
+from plugin.ports import Clock, Record, SeriesAnswer, Source, StudyAnswer
 
 log = logging.getLogger(__name__)
 
@@ -102,18 +102,21 @@ class Request:
 
     def _series(self, answers: Mapping[str, StudyAnswer], wanted: Mapping[str, str]) -> tuple[str, ...] | None:
         """The UIDs of the series asked for by name; empty: the study; None: the study has no such series."""
-        if wanted.get("SeriesInstanceUID"):
-            return (wanted["SeriesInstanceUID"],)
-        number = wanted.get("SeriesNumber", "").strip()
-        if not number:
+        keys = {key: value for key in ("SeriesInstanceUID", "SeriesNumber") if (value := wanted.get(key, "").strip())}
+        if not keys:
             return ()
         alias, answer = next(iter(answers.items()))
         found = [
             series.series_instance_uid
             for series in self._sources[alias].find_series(answer.uid_as_given)
-            if str(series.header.get("SeriesNumber", "")).strip() == number
+            if all(_series_values(series)[key] == value for key, value in keys.items())
         ]
         return tuple(found) or None
+
+
+def _series_values(series: SeriesAnswer) -> dict[str, str]:
+    number = str(series.header.get("SeriesNumber", "")).strip()
+    return {"SeriesInstanceUID": series.series_instance_uid, "SeriesNumber": number}
 
 
 def _matching(answers: list[StudyAnswer], query: Mapping[str, str]) -> Iterator[StudyAnswer]:
