@@ -52,7 +52,7 @@ def _overrides(
         if not name.startswith(PREFIX) or name.startswith(f"{PREFIX}DISPATCHER__"):
             continue
         words, value = name.removeprefix(PREFIX), environment[name]
-        if words.endswith("_FILE"):
+        if words.endswith("_FILE") and not _is_key(words, section):
             words = words.removesuffix("_FILE")
             try:
                 value = Path(value).read_text(encoding="utf-8").strip()
@@ -60,6 +60,14 @@ def _overrides(
                 problems.append(f"{name}: expected a readable file, found {value!r} ({error.strerror})")
                 continue
         yield _path(words.split("__"), section), _value(value)
+
+
+def _is_key(words: str, section: Mapping[str, Any]) -> bool:
+    """Whether a setting is called so: Log.File and FiltersFile end in FILE by themselves."""
+    model: Any = Settings
+    for name in _path(words.split("__"), section):
+        model = _model_below(model, name)
+    return model is not None
 
 
 def _path(words: list[str], section: Mapping[str, Any]) -> list[str]:

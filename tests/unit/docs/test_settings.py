@@ -45,3 +45,41 @@ def test_every_key_stands_there_with_its_default() -> None:
 def test_the_ready_made_configuration_is_right_and_says_the_defaults() -> None:
     ready = json.loads((ROOT / "orthanc.json").read_text("utf-8"))
     assert configuration.load(ready, {}, ROOT) == Settings().below(ROOT)
+
+
+def test_every_key_can_be_set_by_the_environment() -> None:
+    orthanc = {"DicomModalities": {"HOSPITAL": {}}, "PacsPull": {"Sources": {"HOSPITAL": {}}}}
+    for key, default in defaults(Settings()):
+        if key == "Sources":
+            continue
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key.replace("*", "HOSPITAL").replace("RabbitMQ", "Rabbitmq"))
+        name = "PACS_PULL__" + words.replace(".", "__").upper()
+        value = OTHER.get(default, default) if isinstance(default, str) else json.dumps(other(default))
+        settings = configuration.load(orthanc, {name: value}, ROOT)
+        here: Any = settings.sources["HOSPITAL"] if "*" in key else settings
+        now = dict(defaults(here, "Sources.*." if "*" in key else ""))[key]
+        assert now != default, name
+        assert now == (value if isinstance(default, str) else other(default)), name
+
+
+OTHER = {
+    "Study": "Series",
+    "Count": "Delay",
+    "": "a group",
+    "sqlite:///var/pacs-pull.db": "sqlite:////data/other.db",
+    "amqp://guest:guest@127.0.0.1:5672/": "amqps://broker/",
+    "pacs-pull": "other",
+    "pacs-pull.series": "other",
+    "classic": "quorum",
+    "INFO": "DEBUG",
+    "var/store_image": "/data/images",
+    "config/filters.toml": "/etc/pacs-pull/filters.toml",
+    "var/log/orthanc-python.log": "/data/log/orthanc-python.log",
+}
+"""Another legal value for each text."""
+
+
+def other(default: Any) -> Any:
+    if isinstance(default, bool):
+        return not default
+    return [-1, 0] if isinstance(default, list) else default + 1
