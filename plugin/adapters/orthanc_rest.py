@@ -95,7 +95,11 @@ class Loopback:
 
     def _request(self, method: str, path: str, timeout: float = LOCAL_TIMEOUT, **options: Any) -> requests.Response:
         try:
-            return self._session.request(method, self._url + path, timeout=(5, timeout), **options)
+            try:
+                return self._session.request(method, self._url + path, timeout=(5, timeout), **options)
+            except requests.ConnectionError:  # Orthanc closes a kept connection that is idle for a second
+                self._local.session = None
+                return self._session.request(method, self._url + path, timeout=(5, timeout), **options)
         except requests.RequestException as error:
             raise StoreError(f"{path}: Orthanc's own HTTP server does not answer ({type(error).__name__})") from error
 

@@ -60,7 +60,9 @@ def test_killed_before_the_confirm(site: Site, own_broker: RabbitMQ) -> None:
     site.fill(plans["chest-ct"], plans["chest-dx"])
     site.gateway.start()
     for plan in (plans["chest-ct"], plans["chest-dx"]):
-        wait_until(lambda plan=plan: (site.gateway.record(plan.study_instance_uid) or {}).get("outbox"), 60, "an outbox")
+        wait_until(
+            lambda plan=plan: (site.gateway.record(plan.study_instance_uid) or {}).get("outbox"), 60, "an outbox"
+        )
     held = instances(site)
     site.gateway.kill()
     site.gateway.start()
@@ -86,9 +88,7 @@ def test_broker_goes_and_comes_back(site: Site, own_broker: RabbitMQ) -> None:
     own_broker.kill()
     site.fill(plans["chest-ct"], plans["abdomen-ct"])
     site.wait_state(plans["abdomen-ct"], "unsupported_series")
-    wait_until(
-        lambda: (site.gateway.record(plans["chest-ct"].study_instance_uid) or {}).get("outbox"), 60, "an outbox"
-    )
+    wait_until(lambda: (site.gateway.record(plans["chest-ct"].study_instance_uid) or {}).get("outbox"), 60, "an outbox")
     assert instances(site) > 0
     site.wait_log("RabbitMQ is away")
     own_broker.start()

@@ -85,7 +85,11 @@ class Site:
             return len(messages) >= number
 
         try:
-            wait_until(take, seconds, f"{number} messages, there are {len(messages)}")
+            wait_until(take, seconds, f"{number} messages")
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"{error}; there are {messages}\n{self.broker.ctl('list_queues', 'name', 'messages')}"
+            ) from None
         finally:
             connection.close()
         return messages
