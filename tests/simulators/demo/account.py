@@ -105,7 +105,7 @@ def _delivered(document: Mapping[str, Any]) -> str:
     last: dict[str, Any] = max(document["deliveries"], key=lambda each: each["revision"], default={})
     if not last:
         return ""
-    sent = [series for series in document["series"] if series["isDelivered"]]
+    sent = [series for series in document["series"] if series["numberDelivered"]]
     names = [
         f"'{series['attributes'].get('SeriesDescription') or series['seriesInstanceUID'][-8:]}'" for series in sent
     ]
@@ -113,7 +113,7 @@ def _delivered(document: Mapping[str, Any]) -> str:
     if last["revision"] > 1:
         text += f", revision {last['revision']}"
     rest = len(document["series"]) - len(sent)
-    others = Counter(_not_sent(series) for series in document["series"] if not series["isDelivered"])
+    others = Counter(_not_sent(series) for series in document["series"] if not series["numberDelivered"])
     return text + (f"; not {', '.join(others)}" if rest else "")
 
 

@@ -21,7 +21,7 @@ def series(verdict: str, reason: str, is_delivered: bool = False, name: str = "C
         "seriesInstanceUID": "1.2.3.4",
         "verdict": verdict,
         "reason": reason,
-        "isDelivered": is_delivered,
+        "numberDelivered": is_delivered,
         "attributes": {"SeriesDescription": name},
     }
 
