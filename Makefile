@@ -4,10 +4,10 @@ UNIT := $(PYTHON) -m pytest tests/unit -q
 DATA ?=
 ONCE ?=
 
-.PHONY: help install demo run test check lint format faults bench dev clean
+.PHONY: help install demo run test check lint format faults bench docker-test dev clean
 
 help:     ## these lines
-	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 16
 
 install:  ## what this machine needs: Debian packages (as root) and .venv
 	@scripts/install
@@ -40,6 +40,9 @@ faults: dev  ## kill, cut and starve real processes
 
 bench: dev  ## how fast it is here
 	$(PYTHON) -m tests.bench
+
+docker-test: dev  ## build the containers, run them, send a day through (needs a Docker engine)
+	$(PYTHON) docker/harness.py
 
 dev:
 	@scripts/install dev
