@@ -8,8 +8,8 @@ import pytest
 
 from tests.simulators.images import headers
 from tests.simulators.pacs import COUNT_KEYS, Faults, SimulatedPacs
-from tests.unit.simulators.conftest import CHEST_CT, OLD_CT, STUDIES, Serve
-from tests.unit.simulators.scu import (
+from tests.integration.simulators.conftest import CHEST_CT, OLD_CT, STUDIES, Serve
+from tests.integration.simulators.scu import (
     EXPLICIT,
     FIND,
     IMPLICIT,

@@ -11,8 +11,8 @@ from pynetdicom import build_context
 
 from tests.simulators.images import SeriesPlan, StudyPlan, headers, write_study
 from tests.simulators.pacs import NonsenseServer, SimulatedPacs
-from tests.unit.simulators.conftest import CHEST_CT, OLD_CT, STUDIES, Serve, small
-from tests.unit.simulators.scu import (
+from tests.integration.simulators.conftest import CHEST_CT, OLD_CT, STUDIES, Serve, small
+from tests.integration.simulators.scu import (
     CT,
     PATIENT_ROOT_FIND,
     VERIFICATION,

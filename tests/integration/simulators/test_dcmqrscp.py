@@ -8,8 +8,8 @@ import pytest
 
 from tests.simulators.dcmqrscp import Dcmqrscp
 from tests.simulators.pacs import SimulatedPacs
-from tests.unit.simulators.conftest import CHEST_CT, Serve
-from tests.unit.simulators.scu import Received, find, move
+from tests.integration.simulators.conftest import CHEST_CT, Serve
+from tests.integration.simulators.scu import Received, find, move
 
 pytestmark = [
     pytest.mark.integration,

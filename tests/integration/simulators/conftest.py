@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulators.images import SeriesPlan, StudyPlan, write_study
 from tests.simulators.pacs import HONEST, Faults, SimulatedPacs
-from tests.unit.simulators.scu import Received, receiver
+from tests.integration.simulators.scu import Received, receiver
 
 Serve = Callable[..., SimulatedPacs]
 
