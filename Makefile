@@ -3,6 +3,7 @@ PYTHON := .venv/bin/python
 UNIT := $(PYTHON) -m pytest tests/unit -q
 DATA ?=
 ONCE ?=
+CONFIG ?=
 
 .PHONY: help install demo run test check lint format faults bench docker-test dev clean
 
@@ -15,8 +16,8 @@ install:  ## what this machine needs: Debian packages (as root) and .venv
 demo: install  ## a demo PACS, RabbitMQ and the gateway at work; DATA=folder: your own DICOM files; ONCE=1: end when done
 	@exec $(PYTHON) -m tests.simulators.demo $(if $(ONCE),--once) $(if $(DATA),"$(DATA)")
 
-run: install  ## the gateway with orthanc.json, in the foreground
-	@exec scripts/run
+run: install  ## the gateway in the foreground, with orthanc.json or CONFIG=file
+	@exec scripts/run $(if $(CONFIG),"$(CONFIG)")
 
 test: lint  ## all tests, with real servers
 	$(UNIT) --cov --cov-fail-under=95
