@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,6 +15,8 @@ from plugin.ports import Folder, ImageStore
 SUFFIX = ".dcm"
 ASIDE = ".part-"
 """Folders that begin so are being written, or were when the power went; nobody is told of them."""
+_OURS = re.compile(rf"({re.escape(ASIDE)})?[0-9a-f]{{8}}(-[0-9a-f]{{8}}){{4}}")
+"""Named by a resource id. The directory may be one that others use too: nothing else in it is ever removed."""
 
 
 class HandOverFolder:
@@ -28,6 +31,8 @@ class HandOverFolder:
             return frozenset(file.stem for file in (self._directory / folder).iterdir() if file.suffix == SUFFIX)
         except FileNotFoundError:
             return frozenset()
+        except OSError as error:
+            raise StoreError(f"the hand-over folder {folder} cannot be read: {error.strerror}") from error
 
     def write(self, folder: str, instances: Iterable[str]) -> Folder:
         aside, final = self._directory / f"{ASIDE}{folder}", self._directory / folder
@@ -46,14 +51,16 @@ class HandOverFolder:
 
     def older_than(self, at: datetime) -> list[str]:
         try:
-            folders = [folder for folder in self._directory.iterdir() if folder.is_dir()]
+            folders = [folder for folder in self._directory.iterdir() if _OURS.fullmatch(folder.name)]
             return [str(folder) for folder in folders if folder.stat().st_mtime < at.timestamp()]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise StoreError(f"the hand-over folder {self._directory} cannot be read: {error.strerror}") from error
 
     def remove(self, path: str) -> None:
         folder = Path(path)
-        if folder.parent == self._directory:
+        if folder.parent == self._directory and _OURS.fullmatch(folder.name):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _put(self, instance: str, to: Path) -> float | None:

@@ -90,6 +90,7 @@ class RabbitMQ:
                 mandatory=True,
             )
         except pika.exceptions.UnroutableError as error:
+            self._bound = frozenset()  # somebody may have deleted the queue: declared again before the next try
             raise BrokerError(
                 f"no queue takes the routing key {message.routing_key!r} of exchange {self._topology.exchange!r}: "
                 "bind one, the message waits"
