@@ -142,13 +142,16 @@ class HandOver(Protocol):
     """Where AI picks the images up."""
 
     def present(self, folder: str) -> frozenset[str]:
-        """The resource ids of the instances that the named folder holds already."""
+        """The resource ids of the instances that the named folder holds already. Raises StoreError."""
 
     def write(self, folder: str, instances: Iterable[str]) -> Folder:
         """Put the instances into the named folder, all or nothing. Raises StoreError."""
 
     def older_than(self, at: datetime) -> list[str]:
-        """The paths of the folders that nothing was put into since ``at``, half-written ones included."""
+        """The paths of our folders that nothing was put into since ``at``, half-written ones included.
+
+        Raises StoreError.
+        """
 
     def remove(self, path: str) -> None:
         """Remove a folder by its path; one that is gone is no error."""
@@ -192,8 +195,9 @@ class Record(Protocol):
         """
 
     def claim(self, step: Step, lease: Lease, now: datetime, sources: Collection[str] | None = None) -> Study | None:
-        """The first due study that waits for this step, by rank, then oldest examination; leased to us.
+        """The first due study that waits for this step, by rank, then oldest examination; leased to us and held by us.
 
+        Studies that another gateway holds are not ours to take.
         ``sources`` None takes any study; otherwise only those that one of these sources holds, where an empty
         collection takes those that no source is known to hold.
         """
@@ -213,11 +217,23 @@ class Record(Protocol):
     def number_waiting(self, step: Step) -> int:
         """How many studies have this next step."""
 
-    def renew(self, owner: str, until: datetime) -> None:
-        """Prolong all leases of an owner."""
+    def renew(self, lease: Lease, studies: Collection[str]) -> None:
+        """Prolong the leases of these studies, where they are the owner's."""
 
     def release(self, owner: str) -> int:
         """Drop all leases of an owner (ourselves, before a restart); how many."""
 
     def age(self, now: datetime) -> None:
         """Bring the ranks of waiting pulls up to date with the time they have waited (``aged_rank``)."""
+
+    def held_elsewhere(self, gateways: Collection[str]) -> list[str]:
+        """The StudyInstanceUID of every study whose holder is none of these gateways."""
+
+    def hold(self, name: str, lease: Lease, now: datetime) -> bool:
+        """Take or prolong the lease of this name; False where another owner has it."""
+
+    def leases(self) -> dict[str, Lease]:
+        """The leases by name, lapsed ones too."""
+
+    def close(self) -> None:
+        """Let go of the database; the next use opens it again."""

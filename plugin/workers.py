@@ -161,7 +161,7 @@ class Workers:
         if crew.events.has_dropped:
             self._reconciler.wake()
         if self._has_reconciled:
-            crew.record.renew(crew.owner, crew.clock.now() + LEASE)
+            crew.driver.renew()
             crew.record.age(crew.clock.now())
         return LEASE.total_seconds() / 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 NORMAL = 0
@@ -12,6 +13,8 @@ AGEING = timedelta(hours=1)
 
 FIRST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(minutes=30)
+FAR_AHEAD = LONGEST_DELAY * 2
+"""A time further ahead than any back-off comes of a clock that jumped."""
 
 
 def back_off(
@@ -28,6 +31,13 @@ def aged_rank(priority: int, queued_at: datetime, now: datetime) -> int:
         return priority
     waited = max(now - queued_at, timedelta(0))
     return min(priority + int(waited / AGEING), HIGHEST_AUTOMATIC)
+
+
+def ageing(now: datetime) -> Iterator[tuple[int, dict[int, datetime]]]:
+    """The same as a table: each rank that waiting can give, highest first, and for each priority below it the time
+    by which a pull must have been queued to have that rank now."""
+    for rank in range(HIGHEST_AUTOMATIC, 0, -1):
+        yield rank, {priority: now - (rank - priority) * AGEING for priority in range(rank)}
 
 
 def examined_at(study_date: str, study_time: str) -> str:

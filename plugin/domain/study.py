@@ -130,7 +130,8 @@ class Study:
     series to pull again (empty: the study). ``is_retrieve_ok`` says that the source called the last retrieve a success.
     ``settled_number`` is the PACS's number of images when the study was last delivered or refused: a higher number
     later means late images. ``decided`` is the digest of the images that the last decision was made on: only while
-    Orthanc still holds exactly these may the study be deleted there.
+    Orthanc still holds exactly these may the study be deleted there. ``holder`` is the gateway whose Orthanc has the
+    images of the work under way (empty: none yet, or none any more); only that one goes on with it.
     """
 
     study_instance_uid: str
@@ -166,6 +167,7 @@ class Study:
     outbox: tuple[Outgoing, ...] = ()
     timeline: Mapping[str, datetime] = field(default_factory=dict)
     lease: Lease | None = None
+    holder: str = ""
     version: int = 0
 
     @property

@@ -65,6 +65,7 @@ class Driver:
         self._clock = clock
         self._owner = owner
         self._steps = steps
+        self._in_work: set[str] = set()
         self._dropped: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def claim(self, step: Step, sources: Collection[str] | None = None) -> Study | None:
@@ -74,8 +75,17 @@ class Driver:
         study = self._record.claim(step, Lease(self._owner, now + LEASE), now, sources)
         if study is None:
             return None
-        with self._dropped_on_error(study.study_instance_uid):
-            return self._record.update(study.study_instance_uid, self._steps[step].begin)
+        uid = study.study_instance_uid
+        if uid in self._in_work:  # its lease lapsed while another thread here works on it: prolonged by this claim
+            return None
+        self._in_work.add(uid)
+        with self._dropped_on_error(uid):
+            return self._record.update(uid, self._steps[step].begin)
+
+    def renew(self) -> None:
+        """Prolong the leases of what is in work here. One that nobody here knows of, whose claim was written but not
+        answered by the database, lapses and is claimed again."""
+        self._record.renew(Lease(self._owner, self._clock.now() + LEASE), frozenset(self._in_work))
 
     def run(self, study: Study) -> None:
         """Do the next step of a claimed study and save what came of it."""
@@ -89,6 +99,7 @@ class Driver:
             outcome = replace(study, lease=None)
         with self._dropped_on_error(study.study_instance_uid):
             self._save(study, outcome)
+        self._in_work.discard(study.study_instance_uid)
 
     @contextmanager
     def _dropped_on_error(self, uid: str) -> Iterator[None]:
@@ -97,6 +108,7 @@ class Driver:
             yield
         except BaseException:
             self._dropped.put(uid)
+            self._in_work.discard(uid)
             raise
 
     def _let_go_of_dropped(self) -> None:

@@ -151,7 +151,7 @@ def test_a_renewed_lease_is_still_ours(house: House) -> None:
     driver = driver_with(house, StubStep(outcome=lambda study: study.then(Step.CLEAN)))
     claimed = driver.claim(Step.DELIVER)
     assert claimed is not None
-    house.record.renew(OWNER, house.clock.now() + LEASE * 5)
+    house.record.renew(Lease(OWNER, house.clock.now() + LEASE * 5), [CT])
     driver.run(claimed)
     assert house.study(CT).next_step is Step.CLEAN
 
@@ -170,7 +170,7 @@ def test_a_study_that_could_not_be_saved_goes_on_when_the_record_is_back(
             house.driver.run(claimed) if claimed else house.driver.claim(Step.PULL)
         with pytest.raises(RecordError):
             house.driver.claim(Step.PULL)
-    house.record.renew(OWNER, house.clock.now() + LEASE)
+    house.driver.renew()
     house.work()
     assert len(house.messages()) == 1
 
