@@ -40,6 +40,7 @@ from plugin.pipeline.reconcile import Reconcile
 from plugin.pipeline.request import Request
 from plugin.pipeline.retain import Retain
 from plugin.pipeline.select import Select
+from plugin.pipeline.shadow import Shadow
 from plugin.pipeline.verify import Verify
 from plugin.settings import Settings, SourceSettings
 from plugin.supervisor import Supervisor
@@ -57,7 +58,9 @@ def start(orthanc: Any, root: Path) -> None:
     :raises ConfigError: with every problem; Orthanc then exits.
     """
     settings = _settings(orthanc, root)
-    rules = _rules(settings)
+    rules = _rules(settings, "FiltersFile", settings.filters_file)
+    shadow_file = settings.shadow_filters_file
+    shadow = None if shadow_file is None else Shadow(_rules(settings, "ShadowFiltersFile", shadow_file))
     log_file = settings.path(settings.log.file)
     try:
         open_log(log_file, settings.log.level, settings.log.max_bytes, settings.log.backup_count, orthanc.LogWarning)
@@ -65,7 +68,7 @@ def start(orthanc: Any, root: Path) -> None:
         raise ConfigError(
             [f"PacsPull.Log.File: expected a file that can be written, found {log_file} ({error.strerror})"]
         ) from error
-    house = _House(orthanc, settings, rules)
+    house = _House(orthanc, settings, rules, shadow)
     register(orthanc, house.gateway)
     orthanc.RegisterOnChangeCallback(house.on_change)
 
@@ -74,13 +77,11 @@ def _settings(orthanc: Any, root: Path) -> Settings:
     return configuration.load(json.loads(orthanc.GetConfiguration()), os.environ, root)
 
 
-def _rules(settings: Settings) -> RulesFile:
+def _rules(settings: Settings, key: str, file: Path) -> RulesFile:
     try:
-        rules = RulesFile(settings.path(settings.filters_file))
-        rules.current()
+        return RulesFile(settings.path(file))
     except RulesError as error:
-        raise ConfigError([f"PacsPull.FiltersFile: {problem}" for problem in error.problems]) from error
-    return rules
+        raise ConfigError([f"PacsPull.{key}: {problem}" for problem in error.problems]) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class _Orthanc:
 class _House:
     """Everything, put together and not yet running."""
 
-    def __init__(self, orthanc: Any, settings: Settings, rules: RulesFile) -> None:
+    def __init__(self, orthanc: Any, settings: Settings, rules: RulesFile, shadow: Shadow | None) -> None:
         me = _Orthanc.of(json.loads(orthanc.GetConfiguration()))
         http = Loopback(me.url, orthanc.GenerateRestApiAuthorizationToken())
         clock, record, set_sources = SystemClock(), open_record(settings), settings.sources
@@ -122,7 +123,7 @@ class _House:
         slots = Slots({alias: source.max_concurrent_retrieves for alias, source in set_sources.items()})
         pull_sources = {alias: pull_source(sources[alias], source) for alias, source in set_sources.items()}
         policy = DeliveryPolicy(settings.max_repulls, settings.resend_only_thicker_series)
-        verify, select = Verify(sources, health), Select(store, hand_over)
+        verify, select = Verify(sources, health), Select(store, hand_over, shadow)
         steps: dict[Step, StepFunction] = {
             Step.PULL: Pull(pull_sources, slots, health, store, rules, clock),
             Step.DELIVER: Deliver(verify, select, store, hand_over, rules, clock, policy),
@@ -161,6 +162,7 @@ class _House:
             health,
             to_document,
             lambda: {"rabbitMQ": {"up": broker.failures == 0}, "workers": self._supervisor.report()},
+            shadow,
         )
 
     def on_change(self, change_type: int, level: int, resource_id: str) -> None:

@@ -106,6 +106,7 @@ class Settings(_Section):
     max_repulls: Count = 3
     push_priority: Annotated[Count, Field(le=9)] = 4
     filters_file: Path = Path("config/filters.toml")
+    shadow_filters_file: Path | None = None
     log: LogSettings = LogSettings()
     _root: Path = PrivateAttr(default=Path())
 

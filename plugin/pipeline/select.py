@@ -10,6 +10,7 @@ from plugin.domain.completeness import Count
 from plugin.domain.delivery import Parcel
 from plugin.domain.study import Series, Study
 from plugin.logs import study_log
+from plugin.pipeline.shadow import Shadow
 from plugin.pipeline.verify import Comparison
 from plugin.ports import HandOver, ImageStore, StoredSeries, StoredStudy
 
@@ -18,11 +19,12 @@ REFUSED = "refused"
 
 
 class Select:
-    """Reads one image of each series; the rules decide."""
+    """Reads one image of each series; the rules decide. ``shadow`` sees what they read, and decides nothing."""
 
-    def __init__(self, store: ImageStore, hand_over: HandOver) -> None:
+    def __init__(self, store: ImageStore, hand_over: HandOver, shadow: Shadow | None = None) -> None:
         self._store = store
         self._hand_over = hand_over
+        self._shadow = shadow
 
     def headers(self, study: Study, stored: StoredStudy, comparison: Comparison) -> dict[str, dict[str, object]]:
         """The header of each series by UID: of its first received image, else as the PACS answered."""
@@ -43,7 +45,13 @@ class Select:
         for count in counts:
             before = earlier.pop(count.series_instance_uid, None)
             delivered = before.number_delivered if before else 0
-            series.append(judged(study, rules, count, headers.get(count.series_instance_uid, {}), delivered))
+            header = {
+                **headers.get(count.series_instance_uid, {}),
+                "NumberOfSeriesRelatedInstances": max(count.received, count.in_pacs or 0, delivered),
+            }
+            series.append(judged(study, rules, count, header, delivered))
+            if self._shadow is not None:
+                self._shadow.look(study, series[-1], header)
         return (*series, *earlier.values())
 
     def parcels(self, rules: Rules, study: Study, stored: StoredStudy) -> list[Parcel]:
@@ -94,8 +102,7 @@ class Select:
 
 def judged(study: Study, rules: Rules, count: Count, header: Mapping[str, object], delivered: int = 0) -> Series:
     """One series with its verdict and what the rule read; ``delivered``: its images that were handed over before."""
-    number = max(count.received, count.in_pacs or 0, delivered)
-    verdict = rules.judge({**header, "NumberOfSeriesRelatedInstances": number})
+    verdict = rules.judge(header)
     series = Series(
         series_instance_uid=count.series_instance_uid,
         modality=str(header.get("Modality") or ""),

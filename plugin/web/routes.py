@@ -13,6 +13,7 @@ from plugin.errors import IllegalMoveError, TransientError
 from plugin.pipeline.decide import Decide
 from plugin.pipeline.health import Health
 from plugin.pipeline.request import Found, Request
+from plugin.pipeline.shadow import Shadow
 from plugin.ports import Record
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Gateway:
         health: Health,
         to_document: Callable[[Study], dict[str, Any]],
         machinery: Callable[[], dict[str, Any]],
+        shadow: Shadow | None = None,
     ) -> None:
         self._record = record
         self._request = request
@@ -71,6 +73,7 @@ class Gateway:
         self._health = health
         self._to_document = to_document
         self._machinery = machinery
+        self._shadow = shadow
 
     def debug(self, call: Call) -> dict[str, Any]:
         """The whole record of a study; where there is none, what the sources answer when asked now."""
@@ -98,10 +101,16 @@ class Gateway:
     def decide(self, call: Call) -> dict[str, Any]:
         """What a person or the back end says of a study."""
         uid, verb = call.groups
-        study = self._decide.verbs[verb](uid)
+        study = self._decide.verbs[verb](uid, _body(call.body) if call.body.strip() else {})
         if study is None:
             raise BadCallError(404, f"no study {uid} in the record")
         return self._in_short(study)
+
+    def shadow(self, call: Call) -> dict[str, Any]:
+        """What the shadow rules would decide otherwise."""
+        if self._shadow is None:
+            raise BadCallError(404, "no shadow rules are set (PacsPull.ShadowFiltersFile)")
+        return self._shadow.report()
 
     def _in_short(self, study: Study) -> dict[str, Any]:
         document = self._to_document(study)
@@ -113,6 +122,7 @@ def register(orthanc: Any, gateway: Gateway) -> None:
     table: tuple[tuple[str, str, Callable[[Call], dict[str, Any]]], ...] = (
         ("GET", "/api/v1/dcm/debug", gateway.debug),
         ("GET", "/pacs-pull/status", gateway.status),
+        ("GET", "/pacs-pull/shadow", gateway.shadow),
         ("POST", "/pacs-pull/pull", gateway.pull),
         ("POST", "/pacs-pull/studies/([^/]+)/(retry|skip|completed|unsupported)", gateway.decide),
     )

@@ -70,7 +70,7 @@ class House:
         }
         self.select = Select(store, self.hand_over)
         policy = DeliveryPolicy(plan.max_repulls, plan.resend_only_thicker_series)
-        verify = Verify(self.sources, health)
+        self.verify = verify = Verify(self.sources, health)
         self.steps: dict[Step, StepFunction] = {
             Step.PULL: Pull(pull_sources, self.slots, health, store, self.rules, clock),
             Step.DELIVER: Deliver(verify, self.select, store, self.hand_over, self.rules, clock, policy),
@@ -88,6 +88,13 @@ class House:
             alias: Find(source, record, self.rules, clock, plan.cross_days, stability)
             for alias, source in self.sources.items()
         }
+
+    def deliver_with(self, select: Select) -> None:
+        """Judge series by another Select from now on."""
+        policy = DeliveryPolicy(self.plan.max_repulls, self.plan.resend_only_thicker_series)
+        self.steps[Step.DELIVER] = Deliver(
+            self.verify, select, self.store, self.hand_over, self.rules, self.clock, policy
+        )
 
     @property
     def pacs(self) -> FakeSource:
