@@ -36,11 +36,11 @@ format: dev  ## put the format right
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-faults: dev  ## kill, cut and starve real processes
-	$(PYTHON) -m pytest tests/faults -q
+faults: dev  ## kill, cut and starve real processes, at every point there is
+	PACS_PULL_FAULT_STRIDE=1 $(PYTHON) -m pytest tests/faults -q
 
 bench: dev  ## how fast it is here
-	$(PYTHON) -m tests.bench
+	$(PYTHON) -m tests.bench.flow
 
 docker-test: dev  ## build the containers, run them, send a day through (needs a Docker engine)
 	$(PYTHON) docker/harness.py
