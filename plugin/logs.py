@@ -12,7 +12,7 @@ NAMES = ("plugin", "filters")
 FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(ids)s%(message)s"
 LABELS = ("patientID", "accessionNumber", "studyInstanceUID", "seriesInstanceUID")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_SECRET = re.compile(r"(\w+://[^:/@\s]+):[^@\s]+@")
+_SECRET = re.compile(r"(\w+://[^:/@\s]*):\S+@")
 
 
 def study_log(ids: Iterable[str]) -> logging.LoggerAdapter[logging.Logger]:
@@ -30,11 +30,26 @@ class LineFormatter(logging.Formatter):
         text = record.getMessage()
         ids_of: tuple[str, ...] = getattr(record, "ids_of", ())
         missing = [
-            f"{label}={value}" for label, value in zip(LABELS, ids_of, strict=False) if value and value not in text
+            f"{label}={value}"
+            for label, value in zip(LABELS, ids_of, strict=False)
+            if value and not _holds(text, value)
         ]
         record.ids = f"[{' '.join(missing)}] " if missing else ""
         line = _CONTROL.sub(" | ", super().format(record).rstrip())
         return _SECRET.sub(r"\1:***@", line)
+
+
+def _holds(text: str, value: str) -> bool:
+    """Whether the text has the value as a word of its own: a study's UID is often the beginning of its series'."""
+    start = text.find(value)
+    while start >= 0:
+        end = start + len(value)
+        if not any(
+            around.isalnum() or around == "." for around in (text[max(start - 1, 0) : start], text[end : end + 1])
+        ):
+            return True
+        start = text.find(value, start + 1)
+    return False
 
 
 def open_log(
@@ -69,4 +84,7 @@ class _Also(logging.Handler):
         self._write = write
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._write(self.format(record))
+        try:
+            self._write(self.format(record))
+        except Exception:  # noqa: BLE001 - whatever cannot be logged must not stop what was being done
+            self.handleError(record)

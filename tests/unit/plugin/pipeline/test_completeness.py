@@ -139,7 +139,7 @@ def test_with_a_count_of_the_study_only_the_study_is_counted(house: House, has_s
     house.settle()
     assert house.pacs.retrieves[1] == (CT, (f"{CT}.2", f"{CT}.3") if has_series_level else ())
     (message,) = house.messages()
-    assert (message.body["numberInPacs"], message.body["complete"]) == (None, None)
+    assert (message.body["numberInPacs"], message.body["complete"]) == (None, False)
     completeness = house.study(CT).completeness
     assert (completeness.status, completeness.expected, completeness.received) == ("incomplete", 43, 42)
 
@@ -150,6 +150,7 @@ def test_with_a_count_of_the_study_only_a_whole_one_is_complete(house: House) ->
     house.poll(2)
     house.work()
     assert house.study(CT).completeness.status == "complete"
+    assert house.messages()[0].body["complete"] is True
     assert len(house.pacs.retrieves) == 1
 
 
@@ -175,7 +176,7 @@ def test_without_counts_a_move_that_failed_is_tried_again_and_never_called_unkno
     house.pacs.is_move_refused = True
     house.settle()
     assert len(house.pacs.retrieves) == 1 + house.plan.max_repulls
-    assert house.messages()[0].body["complete"] is None
+    assert house.messages()[0].body["complete"] is False
     assert house.study(CT).completeness.status == "incomplete"
 
 
@@ -223,3 +224,16 @@ def test_the_counts_are_asked_of_a_source_that_is_up(build: Callable[..., House]
     house.health.failed("LEFT", SourceError("time-out"))
     house.work()
     assert house.study(CT).completeness.status == "complete"
+
+
+def test_a_refused_study_of_which_nothing_comes_is_asked_for_again(house: House) -> None:
+    """Success is not believed even where what the PACS says of the series would refuse them all."""
+    hand = [image for image in chest_ct() if image.series == f"{CT}.1"]
+    house.pacs.add(hand)
+    house.pacs.withheld = {image.sop for image in hand}
+    house.poll(2)
+    house.work()
+    house.pacs.withheld = set()
+    house.settle()
+    assert house.study(CT).state is State.UNSUPPORTED_SERIES
+    assert len(house.pacs.retrieves) == 2

@@ -22,7 +22,7 @@ def test_a_move_that_fails_is_tried_so_often_and_then_a_person_decides(house: Ho
     house.settle()
     study = house.study(CT)
     assert (study.state, study.next_step, study.tries) == (State.FAILED, None, 5)
-    assert study.last_error == "PACS: the move brought nothing"
+    assert study.last_error == "PACS: move failed: 0xB000"
     assert len(lines.containing("orthanc move failed!")) == 5
 
 
