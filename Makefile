@@ -1,5 +1,6 @@
 # PACS Pull. `make demo` shows it at work, `make test` passes the tests, `make run` starts it for real use.
 PYTHON := .venv/bin/python
+CODE := plugin filters dispatcher tests docker
 UNIT := $(PYTHON) -m pytest tests/unit -q
 DATA ?=
 ONCE ?=
@@ -27,14 +28,14 @@ check: lint  ## format, lint, types, import contracts, unit tests: under a minut
 	$(UNIT) -x
 
 lint: dev  ## format, lint, types, import contracts
-	.venv/bin/ruff format --check .
-	.venv/bin/ruff check .
+	.venv/bin/ruff format --check $(CODE)
+	.venv/bin/ruff check $(CODE)
 	.venv/bin/mypy
 	PYTHONPATH=. .venv/bin/lint-imports
 
 format: dev  ## put the format right
-	.venv/bin/ruff format .
-	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format $(CODE)
+	.venv/bin/ruff check --fix $(CODE)
 
 faults: dev  ## kill, cut and starve real processes, at every point there is
 	PACS_PULL_FAULT_STRIDE=1 $(PYTHON) -m pytest tests/faults -q
