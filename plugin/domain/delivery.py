@@ -49,6 +49,10 @@ class Parcel:
         return all(series.number_received >= (series.number_in_pacs or 0) for series in self.series)
 
 
+PROVEN = {"complete": True, "incomplete": False}
+"""What a PACS that counts by study only proves of each of its series."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where the images came from (Orthanc's RemoteAET and RemoteIP) and the seconds from the first one to the last."""
@@ -108,7 +112,7 @@ def packed(study: Study, parcel: Parcel, origin: Origin, folder: str, revision: 
         "schemaVersion": 1,
         "task": parcel.task,
         "revision": revision,
-        "complete": parcel.is_complete,
+        "complete": PROVEN.get(study.completeness.status) if parcel.is_complete is None else parcel.is_complete,
         "numberInPacs": parcel.number_in_pacs,
         "accessionNumber": study.accession_number,
         "patientID": study.patient_id,

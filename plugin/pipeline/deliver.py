@@ -191,7 +191,7 @@ def _short(series: Sequence[Series], comparison: Comparison, study: Study) -> li
     has_counts = all(by_series[uid].in_pacs is not None for uid in wanted) and bool(comparison.answers)
     received = sum(count.received for count in comparison.counts)
     is_study_short = received < comparison.expected if comparison.expected is not None else not study.is_retrieve_ok
-    if not short and not has_counts and (is_study_short or not received):
+    if not short and (not received or (is_study_short and not has_counts)):
         return wanted or [study.study_instance_uid]
     return short
 

@@ -126,15 +126,15 @@ class Pull(ForeverStep):
             study_log(study.ids).info("%s %s %s study is filtered out", *study.ids)
             return settled.then(Step.CLEAN)
         had = self._number_stored(study)
-        is_retrieve_ok = self._retrieve(study, entry.source, series)
+        failure = self._retrieve(study, entry.source, series)
         # One image that it cannot send fails each move: a source that answers and has no more leaves it to the counts.
         is_over = had > 0 and self._health.is_up(entry.source.alias)
-        if not is_retrieve_ok and self._number_stored(study) <= had and not is_over:
-            raise SourceError(f"{entry.source.alias}: the move brought nothing")
-        return replace(study, is_retrieve_ok=is_retrieve_ok).then(Step.DELIVER)
+        if failure is not None and self._number_stored(study) <= had and not is_over:
+            raise failure
+        return replace(study, is_retrieve_ok=failure is None).then(Step.DELIVER)
 
-    def _retrieve(self, study: Study, source: Source, series: tuple[str, ...]) -> bool:
-        """Whether the source calls it a success. Raises SourceError where it does not answer at all."""
+    def _retrieve(self, study: Study, source: Source, series: tuple[str, ...]) -> SourceError | None:
+        """What the source says went wrong, if anything: images may have come all the same."""
         lines = study_log(study.ids)
         uid = study.sightings[source.alias].study_instance_uid
         started = time.monotonic()
@@ -144,10 +144,10 @@ class Pull(ForeverStep):
             lines.error("orthanc move failed! %s", error)
             if not source.is_alive():
                 self._health.failed(source.alias, error)
-            return False
+            return error
         lines.info("move: %s from %s takes: %s", study.study_instance_uid, source.alias, time.monotonic() - started)
         lines.info("move success: %s", [[study.study_instance_uid, source.alias]])
-        return True
+        return None
 
     def _wanted_series(self, study: Study, entry: PullSource) -> tuple[str, ...] | None:
         """The series to move; empty: the whole study; None: nothing in it is wanted."""
