@@ -194,10 +194,12 @@ class Record(Protocol):
         writes nothing.
         """
 
-    def claim(self, step: Step, lease: Lease, now: datetime, sources: Collection[str] | None = None) -> Study | None:
+    def claim(
+        self, step: Step, lease: Lease, now: datetime, sources: Collection[str] | None = None, lowest_rank: int = 0
+    ) -> Study | None:
         """The first due study that waits for this step, by rank, then oldest examination; leased to us and held by us.
 
-        Studies that another gateway holds are not ours to take.
+        Studies that another gateway holds are not ours to take, nor those below ``lowest_rank``.
         ``sources`` None takes any study; otherwise only those that one of these sources holds, where an empty
         collection takes those that no source is known to hold.
         """
@@ -207,6 +209,9 @@ class Record(Protocol):
 
     def number_of(self, study_date: str | None = None) -> dict[str, int]:
         """How many studies there are by state."""
+
+    def forget(self, before: str) -> int:
+        """Remove settled studies of days before ``YYYY-MM-DD`` with which nothing is left to do; how many."""
 
     def in_state(self, state: State) -> list[str]:
         """The StudyInstanceUID of every study in a state."""
@@ -236,4 +241,4 @@ class Record(Protocol):
         """The leases by name, lapsed ones too."""
 
     def close(self) -> None:
-        """Let go of the database; the next use opens it again."""
+        """Let go of the database, at the end."""

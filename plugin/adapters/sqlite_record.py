@@ -15,7 +15,7 @@ from typing import Any
 from plugin.adapters.document import iso
 from plugin.adapters.sqlite_schema import listed, prepare, read, write
 from plugin.domain.priority import FAR_AHEAD, ageing
-from plugin.domain.study import Lease, State, Step, Study
+from plugin.domain.study import SETTLED, Lease, State, Step, Study
 from plugin.errors import RecordError
 from plugin.ports import Change
 
@@ -74,9 +74,11 @@ class SqliteRecord:
             write(connection, after)
             return after
 
-    def claim(self, step: Step, lease: Lease, now: datetime, sources: Collection[str] | None = None) -> Study | None:
-        where = f"nextStep = :step AND {FREE}"
-        given = {**_times(now), "step": str(step), "owner": lease.owner}
+    def claim(
+        self, step: Step, lease: Lease, now: datetime, sources: Collection[str] | None = None, lowest_rank: int = 0
+    ) -> Study | None:
+        where = f"nextStep = :step AND rank >= :lowest AND {FREE}"
+        given = {**_times(now), "step": str(step), "owner": lease.owner, "lowest": lowest_rank}
         if sources is not None:
             names = {f"source{place}": listed([alias]) for place, alias in enumerate(sources)}
             either = " OR ".join(f"instr(sources, :{name})" for name in names)
@@ -102,6 +104,13 @@ class SqliteRecord:
     def number_of(self, study_date: str | None = None) -> dict[str, int]:
         where, given = ("WHERE studyDate = ?", [study_date]) if study_date is not None else ("", [])
         return dict(self._read(f"SELECT state, COUNT(*) FROM study_info_list {where} GROUP BY state", given))
+
+    def forget(self, before: str) -> int:
+        states = ", ".join(f"'{state}'" for state in sorted(SETTLED))
+        old = "studyDate < ? AND studyDate != '' AND nextStep IS NULL"
+        with self._transaction() as connection:
+            done = connection.execute(f"DELETE FROM study_info_list WHERE {old} AND state IN ({states})", (before,))
+            return done.rowcount
 
     def in_state(self, state: State) -> list[str]:
         return self._names("state = ?", [str(state)])

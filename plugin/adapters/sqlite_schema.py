@@ -80,10 +80,26 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == len(VERSIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _update(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _update(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(VERSIONS):
         raise RecordError(f"the record is of schema {version}, this version knows {len(VERSIONS)}: update PACS Pull")
-    for number, script in enumerate(VERSIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+    for script in VERSIONS[version:]:
+        for statement in script.split(";"):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(VERSIONS)}")
 
 
 def write(connection: sqlite3.Connection, study: Study) -> None:

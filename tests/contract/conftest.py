@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import pymongo
 import pytest
 
 from plugin.adapters.hand_over import HandOverFolder
+from plugin.adapters.mongo_record import MongoRecord
 from plugin.adapters.sqlite_record import SqliteRecord
 from plugin.ports import HandOver, Record
 from tests.contract.brokers import Bench, FakeBench, RabbitMQBench
 from tests.contract.folders import FileStore
 from tests.fakes import FakeClock, FakeHandOver
 from tests.requirements import require
-from tests.simulators import rabbitmq
+from tests.simulators import mongod, rabbitmq
 
 OpenRecord = Callable[[], Record]
 """Opens the same record once more, as another gateway or the next start does."""
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def mongodb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    require(mongod.available())
+    with mongod.running(tmp_path_factory.mktemp("mongodb")) as url:
+        yield url
+
+
+@pytest.fixture
+def mongodb_url(mongodb_server: str) -> Iterator[str]:
+    """A database of its own for each test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield f"{mongodb_server}/{name}"
+    with pymongo.MongoClient[dict[str, object]](mongodb_server) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
 def open_record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenRecord]:
-    with ExitStack() as opened:
+    def opened() -> Record:
+        if request.param == "sqlite":
+            return SqliteRecord(tmp_path / "record.db")
+        return MongoRecord(request.getfixturevalue("mongodb_url"))
 
-        def sqlite() -> Record:
-            return opened.enter_context(closing(SqliteRecord(tmp_path / "record.db")))
-
-        yield {"sqlite": sqlite}[request.param]
+    with ExitStack() as closed_at_the_end:
+        yield lambda: closed_at_the_end.enter_context(closing(opened()))
 
 
 @pytest.fixture
@@ -69,4 +89,3 @@ def hand_over(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) 
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
-
