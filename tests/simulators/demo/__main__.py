@@ -28,8 +28,9 @@ def main() -> int:
     options = parser.parse_args()
     if options.data is not None and not options.data.is_dir():
         parser.error(f"{options.data} is not a folder")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+            signal.signal(number, signal.default_int_handler)
     screen = Screen()
     try:
         with Stage(options.folder.resolve()) as stage:
