@@ -16,6 +16,7 @@ from filters import RulesError, RulesFile
 from plugin import configuration
 from plugin.adapters.clock import SystemClock
 from plugin.adapters.dimse_source import DimseSource
+from plugin.adapters.disk import free_bytes
 from plugin.adapters.document import to_document
 from plugin.adapters.hand_over import HandOverFolder
 from plugin.adapters.orthanc_rest import Loopback, Sdk
@@ -32,13 +33,14 @@ from plugin.pipeline.decide import Decide
 from plugin.pipeline.deliver import Deliver, DeliveryPolicy
 from plugin.pipeline.driver import Driver, StepFunction
 from plugin.pipeline.find import Find
+from plugin.pipeline.gate import Gate, Limits
 from plugin.pipeline.health import Health
 from plugin.pipeline.publish import Publish
 from plugin.pipeline.pull import Pull, PullSource, Slots
 from plugin.pipeline.receive import Receive
 from plugin.pipeline.reconcile import Reconcile
 from plugin.pipeline.request import Request
-from plugin.pipeline.retain import Retain
+from plugin.pipeline.retain import Retain, Retention
 from plugin.pipeline.select import Select
 from plugin.pipeline.shadow import Shadow
 from plugin.pipeline.verify import Verify
@@ -118,7 +120,7 @@ class _House:
         }
         store = OrthancStore(Sdk(orthanc), http, me.storage)
         hand_over = HandOverFolder(settings.path(settings.store_image_directory), store)
-        broker = RabbitMQ(settings.rabbitmq.url.get_secret_value(), topology(settings, rules))
+        broker = open_broker(settings, rules)
         health = Health(sources)
         slots = Slots({alias: source.max_concurrent_retrieves for alias, source in set_sources.items()})
         pull_sources = {alias: pull_source(sources[alias], source) for alias, source in set_sources.items()}
@@ -134,6 +136,12 @@ class _House:
         self._changes = orthanc.ChangeType
         self._events = EventQueue(orthanc.ChangeType.NEW_STUDY, orthanc.ChangeType.STABLE_STUDY)
         self._supervisor = Supervisor()
+        gate = Gate(
+            [me.storage, settings.path(settings.store_image_directory)],
+            Limits(settings.min_free_disk_megabytes * 10**6, settings.rabbitmq.max_queued_messages),
+            free_bytes,
+            lambda: broker.ready_messages,
+        )
         crew = Crew(
             owner=me.name,
             record=record,
@@ -142,13 +150,16 @@ class _House:
             driver=Driver(record, clock, me.name, steps),
             health=health,
             slots=slots,
+            gate=gate,
             broker=broker,
             events=self._events,
             receive=receive,
             reconcile=Reconcile(record, store, receive, clock, sources),
-            retain=Retain(hand_over, record, clock, timedelta(hours=settings.store_image_retention_hours)),
+            retain=Retain(hand_over, record, clock, retention(settings)),
             finds={
-                alias: Find(sources[alias], record, rules, clock, source.cross_days, stability_rule(source))
+                alias: Find(
+                    sources[alias], record, rules, clock, source.cross_days, stability_rule(source), source.max_answers
+                )
                 for alias, source in set_sources.items()
             },
         )
@@ -161,7 +172,11 @@ class _House:
             decide,
             health,
             to_document,
-            lambda: {"rabbitMQ": {"up": broker.failures == 0}, "workers": self._supervisor.report()},
+            lambda: {
+                "rabbitMQ": {"up": broker.failures == 0, "readyMessages": broker.ready_messages},
+                "pulling": gate.report(),
+                "workers": self._supervisor.report(),
+            },
             shadow,
         )
 
@@ -188,6 +203,19 @@ def topology(settings: Settings, rules: RulesFile) -> Topology:
     rabbitmq = settings.rabbitmq
     keys = frozenset(task.routing_key for task in rules.current().tasks)
     return Topology(rabbitmq.exchange, rabbitmq.queue, rabbitmq.queue_type, keys)
+
+
+def open_broker(settings: Settings, rules: RulesFile) -> RabbitMQ:
+    """The broker that ``RabbitMQ`` names; not connected yet."""
+    ca_file = settings.rabbitmq.ca_file
+    url = settings.rabbitmq.url.get_secret_value()
+    return RabbitMQ(url, topology(settings, rules), None if ca_file is None else settings.path(ca_file))
+
+
+def retention(settings: Settings) -> Retention:
+    """How long hand-over folders and records are kept."""
+    days = settings.record_retention_days
+    return Retention(timedelta(hours=settings.store_image_retention_hours), timedelta(days=days) if days else None)
 
 
 def stability_rule(source: SourceSettings) -> StabilityRule:

@@ -75,6 +75,8 @@ class RabbitMQSettings(_Section):
     exchange: Annotated[str, Field(min_length=1, max_length=200)] = "pacs-pull"
     queue: Annotated[str, Field(min_length=1, max_length=200)] = "pacs-pull.series"
     queue_type: Literal["classic", "quorum"] = "classic"
+    ca_file: Path | None = None
+    max_queued_messages: Count = 0
 
     @field_validator("url")
     @classmethod
@@ -101,6 +103,8 @@ class Settings(_Section):
     rabbitmq: RabbitMQSettings = Field(default=RabbitMQSettings(), alias="RabbitMQ")
     store_image_directory: Path = Path("var/store_image")
     store_image_retention_hours: Seconds = 72
+    min_free_disk_megabytes: Count = 1000
+    record_retention_days: Count = 0
     delete_after_send: Switch = True
     resend_only_thicker_series: Switch = True
     max_repulls: Count = 3

@@ -17,6 +17,7 @@ from plugin.domain.study import Step
 from plugin.errors import BrokerError, SourceError
 from plugin.pipeline.driver import LEASE, Driver
 from plugin.pipeline.find import Find
+from plugin.pipeline.gate import Gate
 from plugin.pipeline.health import Health
 from plugin.pipeline.pull import Slots
 from plugin.pipeline.receive import Receive
@@ -47,6 +48,7 @@ class Crew:
     driver: Driver
     health: Health
     slots: Slots
+    gate: Gate
     broker: RabbitMQ
     events: EventQueue
     receive: Receive
@@ -117,8 +119,9 @@ class Workers:
             return IDLE
         crew = self._crew
         with crew.slots.choosing:
+            lowest_rank = crew.gate.lowest_rank()
             free = [alias for alias in crew.slots.free() if crew.health.is_up(alias)]
-            study = crew.driver.claim(Step.PULL, free) if free else None
+            study = crew.driver.claim(Step.PULL, free, lowest_rank) if free and lowest_rank is not None else None
             if study is not None:
                 crew.slots.take(
                     study.study_instance_uid, random.choice([alias for alias in free if alias in study.sources])

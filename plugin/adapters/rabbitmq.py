@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pika
@@ -20,6 +23,7 @@ from plugin.errors import BrokerAwayError, BrokerError
 log = logging.getLogger(__name__)
 
 HEARTBEAT = 30
+COUNT_SECONDS = 2.0
 BLOCKED_TIMEOUT = 30.0
 """Seconds that the broker may refuse to read (memory or disk alarm) before we call it away."""
 MAX_PRIORITY = 9
@@ -55,16 +59,22 @@ class Topology:
 class RabbitMQ:
     """The Broker port. Connects when first needed, and again after an error.
 
-    ``url`` is ``amqp://user:password@host/``. ``failures`` counts the times in a row that it could not be reached.
+    ``url`` is ``amqp://user:password@host/``, or ``amqps://…``: then the broker's certificate is checked against
+    ``ca_file``, or the system's authorities. ``ready_messages`` is how many lay in the queue at the last look.
+    ``failures`` counts the times in a row that it could not be reached.
     """
 
-    def __init__(self, url: str, topology: Topology) -> None:
+    def __init__(self, url: str, topology: Topology, ca_file: Path | None = None) -> None:
         self._url = url
+        self._ca_file = ca_file
         self._topology = topology
         self._connection: pika.BlockingConnection | None = None
         self._channel: Any = None
         self._bound: frozenset[str] = frozenset()
         self.failures = 0
+        self.ready_messages: int | None = None
+        self._counted_at = 0.0
+        self._has_warned = False
 
     def bind(self, routing_keys: Collection[str]) -> None:
         """The routing keys that are to reach the queue; new ones are bound before the next message."""
@@ -105,8 +115,16 @@ class RabbitMQ:
             self._ready_channel()
             if self._connection is not None:
                 self._connection.process_data_events(0)
+                self._count()
         except _AMQP_ERRORS as error:
             raise self._gone(error) from error
+
+    def _count(self) -> None:
+        """Look now and then how many messages wait in the queue."""
+        if time.monotonic() - self._counted_at >= COUNT_SECONDS:
+            self._counted_at = time.monotonic()
+            declared = self._channel.queue_declare(self._topology.queue, passive=True)
+            self.ready_messages = declared.method.message_count
 
     def close(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
@@ -137,12 +155,28 @@ class RabbitMQ:
 
     def _connect(self) -> None:
         parameters = pika.URLParameters(self._url)
+        if self._url.startswith("amqps://"):
+            context = ssl.create_default_context(cafile=self._ca_file)
+            parameters.ssl_options = pika.SSLOptions(context, parameters.host)
         parameters.heartbeat = HEARTBEAT
         parameters.blocked_connection_timeout = BLOCKED_TIMEOUT
         parameters.socket_timeout = parameters.stack_timeout = 10
         parameters.client_properties = {"connection_name": "pacs-pull gateway"}
         self._connection = pika.BlockingConnection(parameters)
         self._open_channel()
+        self._warn_of_priorities()
+
+    def _warn_of_priorities(self) -> None:
+        """Quorum queues order by priority from RabbitMQ 4.3 on (32 strictly); 4.0 to 4.2 know two, 3.x none."""
+        if self._topology.queue_type != "quorum" or self._has_warned:
+            return
+        self._has_warned = True
+        properties = getattr(getattr(self._connection, "_impl", None), "server_properties", None) or {}
+        version = str(properties.get("version", ""))
+        numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+        if numbers < (4, 3):
+            known = "two priorities" if numbers >= (4, 0) else "no priorities"
+            log.warning("RabbitMQ %s knows %s in a quorum queue: use a classic queue, or 4.3 or later", version, known)
 
     def _open_channel(self) -> None:
         assert self._connection is not None

@@ -68,11 +68,11 @@ class Driver:
         self._in_work: set[str] = set()
         self._dropped: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    def claim(self, step: Step, sources: Collection[str] | None = None) -> Study | None:
+    def claim(self, step: Step, sources: Collection[str] | None = None, lowest_rank: int = 0) -> Study | None:
         """The first study that is due for the step, leased to us and begun."""
         self._let_go_of_dropped()
         now = self._clock.now()
-        study = self._record.claim(step, Lease(self._owner, now + LEASE), now, sources)
+        study = self._record.claim(step, Lease(self._owner, now + LEASE), now, sources, lowest_rank)
         if study is None:
             return None
         uid = study.study_instance_uid

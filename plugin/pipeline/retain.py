@@ -1,8 +1,9 @@
-"""Remove hand-over folders that are past their time; one whose message still waits is kept."""
+"""Remove hand-over folders and records that are past their time; a folder whose message still waits is kept."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 
 from plugin.domain.study import Step
@@ -11,10 +12,18 @@ from plugin.ports import Clock, HandOver, Record
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept: hand-over folders, and the records of settled studies (None: for ever)."""
+
+    folders: timedelta
+    records: timedelta | None = None
+
+
 class Retain:
     """Runs now and then."""
 
-    def __init__(self, hand_over: HandOver, record: Record, clock: Clock, retention: timedelta) -> None:
+    def __init__(self, hand_over: HandOver, record: Record, clock: Clock, retention: Retention) -> None:
         self._hand_over = hand_over
         self._record = record
         self._clock = clock
@@ -22,7 +31,11 @@ class Retain:
 
     def __call__(self) -> int:
         """How many folders were removed. Raises RecordError."""
-        old = self._hand_over.older_than(self._clock.now() - self._retention)
+        if self._retention.records is not None:
+            forgotten = self._record.forget((self._clock.today() - self._retention.records).isoformat())
+            if forgotten:
+                log.info("%d records removed after their retention", forgotten)
+        old = self._hand_over.older_than(self._clock.now() - self._retention.folders)
         if not old:
             return 0
         needed = self._needed()

@@ -22,7 +22,7 @@ from plugin.pipeline.pull import Pull, PullSource, Slots
 from plugin.pipeline.receive import Event, Kind, Receive
 from plugin.pipeline.reconcile import Reconcile
 from plugin.pipeline.request import Request
-from plugin.pipeline.retain import Retain
+from plugin.pipeline.retain import Retain, Retention
 from plugin.pipeline.select import Select
 from plugin.pipeline.verify import Verify
 from tests.fakes import FakeBroker, FakeClock, FakeHandOver, FakeSource, FakeStore, Image, resource_id
@@ -80,7 +80,7 @@ class House:
         self.driver = Driver(record, clock, OWNER, self.steps)
         self.receive = Receive(record, store, clock, plan.push_priority)
         self.reconcile = Reconcile(record, store, self.receive, clock, self.sources)
-        self.retain = Retain(self.hand_over, record, clock, plan.retention)
+        self.retain = Retain(self.hand_over, record, clock, Retention(plan.retention))
         self.decide = Decide(record, store, self.hand_over, clock)
         self.request = Request(self.sources, record, health, clock, lambda: None)
         stability = StabilityRule(plan.is_by_count, plan.delay)
