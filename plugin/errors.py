@@ -4,6 +4,7 @@
       ConfigError          settings are wrong: all problems at once, the start stops
       TransientError       retried with back-off
         SourceError          a PACS could not be asked, or broke off
+          TooManyAnswersError     it has more answers than it gives (status 0xA700)
         StoreError           Orthanc's own REST API did not answer as it should
         RecordError          the database cannot be used now
         BrokerError          RabbitMQ did not take a message
@@ -44,6 +45,10 @@ class TransientError(PacsPullError):
 
 class SourceError(TransientError):
     """A source (PACS) could not be asked, or the operation broke off."""
+
+
+class TooManyAnswersError(SourceError):
+    """A source refused a query because of its many answers: asked in parts it may answer."""
 
 
 class StoreError(TransientError):

@@ -8,7 +8,7 @@ from typing import Any
 from plugin.adapters.header import KEYWORDS, rules_header
 from plugin.adapters.orthanc_rest import Loopback
 from plugin.domain.dates import iso_date, iso_time
-from plugin.errors import SourceError, StoreError
+from plugin.errors import SourceError, StoreError, TooManyAnswersError
 from plugin.ports import SeriesAnswer, StudyAnswer
 
 STUDY_KEYS = (
@@ -24,6 +24,10 @@ STUDY_KEYS = (
 SERIES_KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "NumberOfSeriesRelatedInstances")
 NOT_AT_SERIES_LEVEL = frozenset({"StudyDescription", "NumberOfFrames", "SOPClassUID", "ImageComments", "ImageType"})
 _PADDING = " \0"
+OUT_OF_RESOURCES = "0xA700"
+"""C-FIND's final status for more matches than the PACS answers (PS3.4 C.4.1.1.4); told in Orthanc's text only."""
+LONGEST_NUMBER = 12
+"""Characters of an Integer String (DICOM PS3.5 6.2: IS)."""
 
 
 class DimseSource:
@@ -45,7 +49,10 @@ class DimseSource:
     def find_series(self, uid_as_given: str) -> list[SeriesAnswer]:
         keys = dict.fromkeys((*SERIES_KEYS, *(word for word in KEYWORDS if word not in NOT_AT_SERIES_LEVEL)), "")
         answers = self._find("Series", {**keys, "StudyInstanceUID": uid_as_given}, normalize=False)
-        return [series_answer(answer) for answer in answers]
+        ours = ("", uid_as_given.strip(_PADDING))
+        mine = [answer for answer in answers if _text(answer, "StudyInstanceUID").strip(_PADDING) in ours]
+        series = {one.series_instance_uid: one for one in (series_answer(answer) for answer in mine)}
+        return [one for uid, one in series.items() if uid]
 
     def find_images(self, uid_as_given: str, series_uid_as_given: str) -> frozenset[str]:
         keys = {"StudyInstanceUID": uid_as_given, "SeriesInstanceUID": series_uid_as_given, "SOPInstanceUID": ""}
@@ -87,7 +94,8 @@ class DimseSource:
             return self._http.post(path, body, timeout=max(3600.0, self._timeout * 10.0))
         except StoreError as error:
             details = getattr(error, "details", "") or str(error)
-            raise SourceError(f"{self.alias}: {operation} failed: {details}") from error
+            kind = TooManyAnswersError if operation == "find" and OUT_OF_RESOURCES in details else SourceError
+            raise kind(f"{self.alias}: {operation} failed: {details}") from error
 
 
 def study_answer(answer: Mapping[str, Any]) -> StudyAnswer:
@@ -122,4 +130,4 @@ def _text(answer: Mapping[str, Any], keyword: str) -> str:
 
 def _number(answer: Mapping[str, Any], keyword: str) -> int | None:
     text = _text(answer, keyword).strip(_PADDING)
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else None

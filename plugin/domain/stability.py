@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from plugin.domain.study import Sighting
 
 RADIOGRAPHS = frozenset({"DX", "DR", "CR", "RF", "OT"})
 """Radiographs come one by one and are wanted one by one: nothing is gained by waiting for their count."""
+
+PATIENCE = 12
+"""A count that never stands still is waited for so many delays: an hour by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +22,28 @@ class StabilityRule:
     by_count: bool
     delay: timedelta
 
+    @property
+    def patience(self) -> timedelta:
+        """The longest wait for a count to stand still: some PACS never answer the same number twice."""
+        return PATIENCE * self.delay
 
-def seen_again(before: Sighting | None, seen: Sighting, rule: StabilityRule, is_waited_for: bool) -> Sighting:
+
+def seen_again(
+    before: Sighting | None,
+    seen: Sighting,
+    rule: StabilityRule,
+    is_waited_for: bool,
+    waiting_since: datetime | None = None,
+) -> Sighting:
     """What we know of the study at a source after one more poll answered ``seen``.
 
     Stable is: two successive polls with the same number; or, where the source gives no number or is set so, an age
-    since first seen; or, for a study that is not waited for (radiographs), the first sight.
+    since first seen; or, for a study that is not waited for (radiographs), the first sight; or, whatever the numbers
+    are, the rule's patience since ``waiting_since`` (None: it has no end).
     """
     if before is None or seen.number_in_pacs != before.number_in_pacs:
-        return replace(seen, is_stable=not is_waited_for)
+        is_too_long = waiting_since is not None and seen.first_seen_at - waiting_since >= rule.patience
+        return replace(seen, is_stable=not is_waited_for or is_too_long)
     if before.is_stable or not is_waited_for:
         return replace(before, is_stable=True)
     if rule.by_count and seen.number_in_pacs is not None:

@@ -14,6 +14,7 @@ from plugin.domain.study import SETTLED, Sighting, State, Step, Study, queued_fo
 from plugin.errors import SourceError
 from plugin.logs import study_log
 from plugin.pipeline.count import counted_series, total
+from plugin.pipeline.sweep import Sweep
 from plugin.ports import Clock, Record, Source, StudyAnswer
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Find:
         clock: Clock,
         cross_days: Sequence[int],
         rule: StabilityRule,
+        max_answers: int = 0,
     ) -> None:
         self._source = source
         self._record = record
@@ -41,6 +43,7 @@ class Find:
         self._clock = clock
         self._cross_days = cross_days
         self._rule = rule
+        self._sweep = Sweep(source, clock, max_answers)
         self._quiet: dict[str, tuple[StudyAnswer, datetime]] = {}
         self._read_by = rules.current()
 
@@ -66,10 +69,8 @@ class Find:
         self._quiet = {uid: known for uid, known in self._quiet.items() if is_same and now < known[1]}
 
     def _poll(self, day: date) -> int:
-        query = {"StudyDate": f"{day:%Y%m%d}"}
         log.info("find %s study list", day)
-        log.info("orthanc find query is %s", query)
-        answers = self._usable(self._source.find_studies(query), day)
+        answers = self._usable(self._sweep(day), day)
         log.info("find %s study list from pacs is %d", day, len(answers))
         now = self._clock.now()
         fresh = [self._completed(answer) for answer in answers if not self._is_quiet(answer, now)]
@@ -184,7 +185,11 @@ def found_study(answer: StudyAnswer, enabled: Sequence[str], at: datetime) -> St
 def observed(study: Study, alias: str, seen: Sighting, rule: StabilityRule, is_waited: bool) -> Study:
     """The study after a source answered it again; queued for the pull when it is stable and has something to get."""
     at = seen.first_seen_at
-    sighting = seen_again(study.sightings.get(alias), seen, rule, is_waited)
+    if study.state is State.META_ONLY:
+        sighting = seen_again(study.sightings.get(alias), seen, rule, is_waited, study.timeline.get("found"))
+    else:
+        is_doubted = study.completeness.status == "incomplete"  # it has claimed more than it sent
+        sighting = seen_again(study.sightings.get(alias), seen, rule, is_waited or is_doubted)
     sightings = {**study.sightings, alias: sighting}
     numbers = [each.number_in_pacs for each in sightings.values() if each.number_in_pacs is not None]
     study = replace(study, sightings=sightings, number_in_pacs=max(numbers, default=None))

@@ -1,0 +1,53 @@
+"""PACS that count wrongly, or not at all: never a wrong "complete", and never a study that waits for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.pacs.ward import Case, Ward
+from tests.simulators.pacs import COUNT_KEYS, Faults
+
+NO_COUNTS = Faults(unanswered_keys=COUNT_KEYS)
+UNKNOWN = {
+    "counts-nothing": Case(
+        Faults(unanswered_keys=COUNT_KEYS, find_levels=frozenset({"STUDY", "SERIES"})),
+        {"Stability": "Delay", "DelaySeconds": 1},
+    ),
+    "nothing-below": Case(
+        Faults(unanswered_keys=COUNT_KEYS, find_levels=frozenset({"STUDY"})),
+        {"Stability": "Count", "DelaySeconds": 1},
+    ),
+}
+INCOMPLETE = {
+    "count-too-high": Case(Faults(count_error=3)),
+    "counts-change": Case(Faults(counts_change=True), {"DelaySeconds": 0.3}),
+}
+WHOLE = {
+    "honest": Case(),
+    "no-counts": Case(NO_COUNTS),
+    "count-too-low": Case(Faults(count_error=-1)),
+    "study-only": Case(Faults(find_levels=frozenset({"STUDY"}))),
+    "grows": Case(Faults(images_per_second=4)),
+}
+CASES = {**WHOLE, **UNKNOWN, **INCOMPLETE}
+
+
+@pytest.mark.parametrize("alias", WHOLE)
+def test_whole(ward: Ward, alias: str) -> None:
+    ward.check_whole(alias)
+
+
+@pytest.mark.parametrize("alias", UNKNOWN)
+def test_a_pacs_without_counts_is_believed_nothing(ward: Ward, alias: str) -> None:
+    ward.check_whole(alias, "unknown")
+
+
+@pytest.mark.parametrize("alias", INCOMPLETE)
+def test_a_pacs_that_claims_more_than_it_has(ward: Ward, alias: str) -> None:
+    ward.check_whole(alias, "incomplete")
+    ct = ward.departments[alias].ct
+    record = ward.gateway.record(ct.study_instance_uid)
+    assert record is not None
+    assert record["completeness"]["expected"] > record["completeness"]["received"] == 28
+    assert len(ward.asked(alias, ct, "STUDY")) == 1, "one pull; what is asked for again are the series"
+    assert len(ward.asked(alias, ct, "SERIES")) <= 2
