@@ -19,6 +19,7 @@ from plugin.adapters.dimse_source import DimseSource
 from plugin.adapters.disk import free_bytes
 from plugin.adapters.document import to_document
 from plugin.adapters.hand_over import HandOverFolder
+from plugin.adapters.mongo_record import MongoRecord
 from plugin.adapters.orthanc_rest import Loopback, Sdk
 from plugin.adapters.orthanc_store import OrthancStore
 from plugin.adapters.rabbitmq import RabbitMQ, Topology
@@ -43,7 +44,9 @@ from plugin.pipeline.request import Request
 from plugin.pipeline.retain import Retain, Retention
 from plugin.pipeline.select import Select
 from plugin.pipeline.shadow import Shadow
+from plugin.pipeline.take_over import TakeOver
 from plugin.pipeline.verify import Verify
+from plugin.ports import Record
 from plugin.settings import Settings, SourceSettings
 from plugin.supervisor import Supervisor
 from plugin.web.routes import Gateway, register
@@ -51,6 +54,7 @@ from plugin.workers import Crew, Workers
 
 log = logging.getLogger(__name__)
 
+SQLITE = "sqlite:///"
 STOP_SECONDS = 10.0
 
 
@@ -132,7 +136,7 @@ class _House:
             Step.PUBLISH: Publish(broker, clock),
             Step.CLEAN: Clean(store, clock, settings.delete_after_send),
         }
-        receive = Receive(record, store, clock, settings.push_priority)
+        receive = Receive(record, store, clock, settings.push_priority, me.name, settings.delete_after_send)
         self._changes = orthanc.ChangeType
         self._events = EventQueue(orthanc.ChangeType.NEW_STUDY, orthanc.ChangeType.STABLE_STUDY)
         self._supervisor = Supervisor()
@@ -154,6 +158,7 @@ class _House:
             broker=broker,
             events=self._events,
             receive=receive,
+            take_over=TakeOver(record, store, clock, me.name, sources),
             reconcile=Reconcile(record, store, receive, clock, sources),
             retain=Retain(hand_over, record, clock, retention(settings)),
             finds={
@@ -192,10 +197,12 @@ class _House:
             self._events.on_change(change_type, resource_id)
 
 
-def open_record(settings: Settings) -> SqliteRecord:
-    """The record that ``Database.Url`` names."""
+def open_record(settings: Settings) -> Record:
+    """The record that ``Database.Url`` names; not connected yet."""
     url = settings.database.url.get_secret_value()
-    return SqliteRecord(settings.path(Path(url.removeprefix("sqlite:///"))))
+    if url.startswith(SQLITE):
+        return SqliteRecord(settings.path(Path(url.removeprefix(SQLITE))))
+    return MongoRecord(url)
 
 
 def topology(settings: Settings, rules: RulesFile) -> Topology:

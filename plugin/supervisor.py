@@ -7,11 +7,15 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from plugin.domain.priority import back_off
 from plugin.errors import TransientError
 
 log = logging.getLogger(__name__)
+
+LONGEST_REST = timedelta(seconds=15)
+"""Leases are prolonged each third of their time: a worker that stumbled tries again well before they are over."""
 
 Tick = Callable[[], float]
 """Does one piece of work; returns the seconds until the next call (0: at once)."""
@@ -78,7 +82,7 @@ class Worker:
             log.error(
                 "%s stumbled, trying again: %s", self.name, error if is_ours else repr(error), exc_info=not is_ours
             )
-        return back_off(self.failures, random.random()).total_seconds()
+        return back_off(self.failures, random.random(), longest=LONGEST_REST).total_seconds()
 
 
 class Supervisor:

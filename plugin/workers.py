@@ -12,8 +12,9 @@ from functools import partial
 from filters import RulesFile
 from plugin.adapters.rabbitmq import RabbitMQ
 from plugin.callbacks import EventQueue
+from plugin.domain.holding import GATEWAY
 from plugin.domain.priority import back_off
-from plugin.domain.study import Step
+from plugin.domain.study import Lease, Step
 from plugin.errors import BrokerError, SourceError
 from plugin.pipeline.driver import LEASE, Driver
 from plugin.pipeline.find import Find
@@ -23,6 +24,7 @@ from plugin.pipeline.pull import Slots
 from plugin.pipeline.receive import Receive
 from plugin.pipeline.reconcile import Reconcile
 from plugin.pipeline.retain import Retain
+from plugin.pipeline.take_over import TakeOver
 from plugin.ports import Clock, Record
 from plugin.settings import SourceSettings
 from plugin.supervisor import Supervisor, Worker
@@ -53,8 +55,14 @@ class Crew:
     events: EventQueue
     receive: Receive
     reconcile: Reconcile
+    take_over: TakeOver
     retain: Retain
     finds: dict[str, Find]
+
+    def hold(self, name: str) -> bool:
+        """Take or prolong a named lease."""
+        now = self.clock.now()
+        return self.record.hold(name, Lease(self.owner, now + LEASE), now)
 
 
 class Workers:
@@ -66,6 +74,7 @@ class Workers:
         self._supervisor = supervisor
         self._of: dict[Step, list[Worker]] = {step: [] for step in Step}
         self._has_reconciled = False
+        self._polled_by_us: set[str] = set()
         self._reconciler = supervisor.add("reconcile", self._reconcile)
         crew.events.wake = supervisor.add("receive", lambda: crew.events.handle_all(crew.receive, self._tell_all)).wake
         supervisor.add("leases", self._leases)
@@ -103,9 +112,12 @@ class Workers:
         interval = self._sources[alias].poll_interval_seconds
         if not self._has_reconciled:
             return IDLE
+        if not self._is_elected(alias):
+            return min(interval, LEASE.total_seconds() / 3)
         try:
             ready = self._crew.finds[alias]()
         except SourceError as error:
+            self._polled_by_us.discard(alias)  # another gateway may reach it
             failures = self._crew.health.failed(alias, error)
             longest = timedelta(seconds=max(LONGEST_POLL_SECONDS, interval))
             return back_off(failures, random.random(), timedelta(seconds=interval), longest).total_seconds()
@@ -113,6 +125,17 @@ class Workers:
         if ready:
             self.wake(Step.PULL)
         return interval
+
+    def _is_elected(self, alias: str) -> bool:
+        """Whether it is for us to poll a source: one of the gateways that share the record does, as long as it can."""
+        is_elected = self._crew.hold(f"find {alias}")
+        if is_elected and alias not in self._polled_by_us:
+            self._polled_by_us.add(alias)
+            log.info("%s is polled by this gateway", alias)
+        elif not is_elected and alias in self._polled_by_us:
+            self._polled_by_us.discard(alias)
+            log.warning("%s is polled by another gateway now", alias)
+        return is_elected
 
     def _pull(self) -> float:
         if not self._has_reconciled:
@@ -153,6 +176,7 @@ class Workers:
             freed = crew.record.release(crew.owner)
             if freed:
                 log.info("%d studies were in work when we stopped: they go on", freed)
+        crew.record.age(crew.clock.now())
         crew.events.has_dropped = False
         crew.reconcile()
         self._has_reconciled = True
@@ -163,9 +187,12 @@ class Workers:
         crew = self._crew
         if crew.events.has_dropped:
             self._reconciler.wake()
+        crew.hold(GATEWAY + crew.owner)
         if self._has_reconciled:
             crew.driver.renew()
-            crew.record.age(crew.clock.now())
+            for alias in list(self._polled_by_us):
+                crew.hold(f"find {alias}")
+            crew.take_over()
         return LEASE.total_seconds() / 3
 
     def _retain(self) -> float:

@@ -23,7 +23,7 @@ from pymongo.read_concern import ReadConcern
 from plugin.adapters.document import from_document, iso, to_document
 from plugin.domain.priority import FAR_AHEAD, ageing, examined_at
 from plugin.domain.study import SETTLED, Lease, State, Step, Study
-from plugin.errors import RecordError
+from plugin.errors import ConfigError, RecordError
 from plugin.ports import Change
 
 Document = dict[str, Any]
@@ -56,14 +56,18 @@ MOST_CONFLICTS = 100
 class MongoRecord:
     """The Record port on MongoDB. pymongo's own pool serves all threads and connects again by itself.
 
-    ``url`` is MongoDB's connection string; a database that it does not name is ``pacs_pull``. Raises PyMongoError
-    where pymongo cannot read it.
+    ``url`` is MongoDB's connection string; the database is ``pacs_pull`` where it names none. One that cannot be read
+    raises ConfigError.
     """
 
     def __init__(self, url: str) -> None:
         self._shown = shown(url)
         given = {key: value for key, value in TIMEOUTS.items() if key.lower() not in url.lower()}
-        self._client: MongoClient[Document] = MongoClient(url, connect=False, appname="pacs-pull", **given)  # type: ignore[arg-type]
+        try:
+            self._client: MongoClient[Document] = MongoClient(url, connect=False, appname="pacs-pull", **given)  # type: ignore[arg-type]
+        except (PyMongoError, ValueError):
+            expected = "mongodb://user:password@host:port/database, user and password percent-encoded"
+            raise ConfigError([f"PacsPull.Database.Url: expected {expected}, found {self._shown}"]) from None
         self._is_ready = False
 
     def get(self, study_instance_uid: str) -> Study | None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
+from plugin.domain.holding import let_go
 from plugin.domain.priority import LONGEST_DELAY, MANUAL, back_off
 from plugin.domain.study import LEGAL_MOVES, Lease, State, Step, Study, merged, queued_for_pull
 from plugin.errors import PermanentError, TransientError
@@ -133,7 +134,7 @@ class Driver:
             if current.lease is None or current.lease.owner != self._owner:
                 return current
             after = merged(replace(claimed, lease=current.lease, version=current.version), outcome, current)
-            return self._asked_meanwhile(after)
+            return let_go(self._asked_meanwhile(after))
 
         self._record.update(claimed.study_instance_uid, change)
 

@@ -97,7 +97,9 @@ class Pull(ForeverStep):
         return max((self._sources[alias].max_tries for alias in study.sources if alias in self._sources), default=1)
 
     def failed(self, study: Study) -> Study:
-        return study.moved(State.META_ONLY)
+        """Any gateway may try next; a re-pull belongs to the one that has the rest."""
+        holder = study.holder if study.completeness.repulls else ""
+        return replace(study.moved(State.META_ONLY), holder=holder)
 
     def __call__(self, study: Study) -> Study:
         """Try the sources that hold the study until one sends something: the reserved one, then healthy ones."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from plugin.domain.dates import iso_date, iso_time
+from plugin.domain.holding import alive, is_busy_elsewhere
 from plugin.domain.study import SETTLED, State, Step, Study
 from plugin.logs import study_log
 from plugin.pipeline.deliver import digest
@@ -31,13 +32,20 @@ class Event:
 
 
 class Receive:
-    """Turns events into records: a study that nobody asked for was pushed to us."""
+    """Turns events into records: a study that nobody asked for was pushed to us.
 
-    def __init__(self, record: Record, store: ImageStore, clock: Clock, push_priority: int) -> None:
+    ``gateway`` is our name among those that share the record. ``deletes``: what is delivered is to leave Orthanc.
+    """
+
+    def __init__(
+        self, record: Record, store: ImageStore, clock: Clock, push_priority: int, gateway: str, deletes: bool
+    ) -> None:
         self._record = record
         self._store = store
         self._clock = clock
         self._push_priority = push_priority
+        self.gateway = gateway
+        self._deletes = deletes
 
     def __call__(self, event: Event) -> None:
         """Record what the event says; raises StoreError, RecordError (nothing is lost: the start reconciles)."""
@@ -58,9 +66,17 @@ class Receive:
     def saw(self, stored: StoredStudy, is_quiet: bool) -> Study | None:
         """The record after a look at the study in Orthanc; ``is_quiet``: no image has come for the StableAge."""
         self._record.insert(self._pushed(stored))
+        known = self._record.get(stored.study_instance_uid)
+        is_ours = known is None or known.holder in ("", self.gateway)
+        others = frozenset[str]() if is_ours else alive(self._record.leases(), self._clock.now())
 
         def change(study: Study) -> Study:
-            return seen_in_orthanc(study, stored, is_quiet, self._push_priority)
+            if is_busy_elsewhere(study, self.gateway, others):
+                return study
+            after = seen_in_orthanc(study, stored, is_quiet, self._push_priority)
+            if after == study and is_quiet and self._deletes:
+                after = without_leftover(study)
+            return study if after == study else replace(after, holder=self.gateway)
 
         return self._record.update(stored.study_instance_uid, change)
 
@@ -80,6 +96,7 @@ class Receive:
             priority=self._push_priority,
             rank=self._push_priority,
             is_push=True,
+            holder=self.gateway,
             timeline={"found": self._clock.now()},
         )
 
@@ -101,6 +118,13 @@ def seen_in_orthanc(study: Study, stored: StoredStudy, is_quiet: bool, push_prio
         return study
     received = study.moved(State.PULL_DATA)
     return received.then(Step.DELIVER if is_quiet else None)
+
+
+def without_leftover(study: Study) -> Study:
+    """The study, to be deleted from Orthanc where it is quiet and holds just what was delivered: sent to us once more,
+    or left behind while another gateway went on."""
+    is_done = study.state in SETTLED and study.next_step is None and study.lease is None
+    return study.then(Step.CLEAN) if is_done else study
 
 
 def _ids(stored: StoredStudy) -> tuple[str, str, str]:

@@ -76,6 +76,8 @@ class Reconcile:
         def change(study: Study) -> Study:
             if study.next_step is not None or study.lease is not None or study.state is not State.PULL_DATA:
                 return study
+            if study.holder not in ("", self._receive.gateway):
+                return study
             if any(alias in self._sources for alias in study.sources):
                 return queued_for_pull(study, self._clock.now(), study.priority)
             return replace(

@@ -13,7 +13,7 @@ import pytest
 
 from plugin.adapters.mongo_record import MongoRecord, shown
 from plugin.domain.study import Study
-from plugin.errors import RecordError
+from plugin.errors import ConfigError, RecordError
 from tests.contract.test_record import WHOLE
 from tests.requirements import require
 from tests.simulators import ferretdb
@@ -56,6 +56,16 @@ def test_nobody_there_is_a_clear_error_soon_and_without_secrets() -> None:
 def test_what_is_shown_of_a_url() -> None:
     assert shown("mongodb://a:9017,b:9017/record?replicaSet=rs") == "mongodb://a:9017,b:9017/record"
     assert shown("mongodb+srv://u:p@host/record?authMechanismProperties=x") == "mongodb+srv://***@host/record"
+
+
+@pytest.mark.parametrize(
+    "url", ["mongodb://user:p/ss@host/record", "mongodb://user:p@ss@host", "mongodb://h:99999999/r"]
+)
+def test_a_url_that_cannot_be_read_stops_the_start_and_shows_no_password(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        MongoRecord(url)
+    assert "PacsPull.Database.Url" in str(caught.value)
+    assert "ss@" not in str(caught.value)
 
 
 def test_the_record_goes_on_when_the_server_is_back(server: ferretdb.FerretDB) -> None:

@@ -78,7 +78,7 @@ class House:
             Step.CLEAN: Clean(store, clock, plan.delete_after_send),
         }
         self.driver = Driver(record, clock, OWNER, self.steps)
-        self.receive = Receive(record, store, clock, plan.push_priority)
+        self.receive = Receive(record, store, clock, plan.push_priority, OWNER, plan.delete_after_send)
         self.reconcile = Reconcile(record, store, self.receive, clock, self.sources)
         self.retain = Retain(self.hand_over, record, clock, Retention(plan.retention))
         self.decide = Decide(record, store, self.hand_over, clock)
