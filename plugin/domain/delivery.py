@@ -16,7 +16,8 @@ class Parcel:
     """The series of a study that go out together for one task.
 
     ``folder`` is the resource id that names the hand-over folder. ``last_update`` is Orthanc's LastUpdate
-    (``20200618T080626``). ``is_one_of_many``: the task delivers each series by itself.
+    (``20200618T080626``). ``is_one_of_many``: the task delivers each series by itself. ``ranking`` says of each series that
+    was in the choice, by UID, why it was taken or not.
     """
 
     task: str
