@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from plugin.domain.study import Delivery, Outgoing, Series, Study
 
@@ -16,8 +17,8 @@ class Parcel:
     """The series of a study that go out together for one task.
 
     ``folder`` is the resource id that names the hand-over folder. ``last_update`` is Orthanc's LastUpdate
-    (``20200618T080626``). ``is_one_of_many``: the task delivers each series by itself. ``ranking`` says of each series that
-    was in the choice, by UID, why it was taken or not.
+    (``20200618T080626``). ``is_one_of_many``: the task delivers each series by itself. ``ranking`` says of each series
+    that was in the choice, by UID, why it was taken or not.
     """
 
     task: str
@@ -27,6 +28,7 @@ class Parcel:
     instances: tuple[str, ...] = ()
     is_one_of_many: bool = False
     last_update: str = ""
+    ranking: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def series_instance_uid(self) -> str:

@@ -206,9 +206,14 @@ def _expected(series: Sequence[Series], comparison: Comparison) -> int | None:
 
 def _with_parcels(study: Study, parcels: Sequence[Parcel], packages: Sequence[tuple[Delivery, Outgoing]]) -> Study:
     """What the parcels say of the study. A message that still waits for its confirm goes on waiting."""
-    chosen = {one.series_instance_uid: one.number_received for parcel in parcels for one in parcel.series}
+    delivered = {one.series_instance_uid: one.number_received for parcel in parcels for one in parcel.series}
+    ranking = {uid: why for parcel in parcels for uid, why in parcel.ranking.items()}
     series = tuple(
-        replace(one, number_delivered=chosen[one.series_instance_uid]) if one.series_instance_uid in chosen else one
+        replace(
+            one,
+            number_delivered=delivered.get(one.series_instance_uid, one.number_delivered),
+            reason="; ".join(filter(None, (one.reason, ranking.get(one.series_instance_uid)))),
+        )
         for one in study.series
     )
     return replace(

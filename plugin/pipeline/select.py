@@ -70,7 +70,7 @@ class Select:
             if task.deliver == "All" or study.wanted_series:
                 parcels += [_one_series(task, one, held, is_one_of_many=True) for one in here]
             else:
-                parcels.append(_one_series(task, _thickest(study, task, here), held))
+                parcels.append(_thickest(study, task, here, held))
         return parcels
 
     def _with_earlier(self, series: Series, stored: StoredSeries) -> Series:
@@ -127,7 +127,7 @@ def _as_asked(study: Study, rules: Rules, series: Series) -> Series:
     return replace(series, verdict=KEPT, rule=None, reason="asked for by hand", task=task)
 
 
-def _thickest(study: Study, task: Task, kept: list[Series]) -> Series:
+def _thickest(study: Study, task: Task, kept: list[Series], held: Mapping[str, StoredSeries]) -> Parcel:
     by_uid = {series.series_instance_uid: series for series in kept}
     ranked = task.rank([Candidate(uid, one.number_received, one.attributes) for uid, one in by_uid.items()])
     first = by_uid[ranked[0].candidate.series_instance_uid]
@@ -137,7 +137,8 @@ def _thickest(study: Study, task: Task, kept: list[Series]) -> Series:
         first.series_instance_uid,
         first.number_received,
     )
-    return replace(first, reason=ranked[0].why or first.reason)
+    ranking = {one.candidate.series_instance_uid: one.why for one in ranked}
+    return replace(_one_series(task, first, held), ranking=ranking)
 
 
 def _one_series(task: Task, series: Series, held: Mapping[str, StoredSeries], is_one_of_many: bool = False) -> Parcel:

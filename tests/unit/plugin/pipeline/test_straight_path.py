@@ -34,6 +34,15 @@ def test_a_ct_is_delivered_by_its_thickest_wanted_series_and_deleted(house: Hous
     assert [one.series_instance_uid for one in study.series if one.number_delivered] == [f"{CT}.3"]
 
 
+def test_the_record_says_why_a_series_was_preferred(house: House) -> None:
+    house.pacs.add(chest_ct())
+    house.poll(2)
+    house.settle()
+    reasons = {one.series_instance_uid: one.reason for one in house.study(CT).series}
+    assert f"preferred over {CT}.2 because it has more images (30 against 12)" in reasons[f"{CT}.3"]
+    assert f"{CT}.3 preferred because it has more images (30 against 12)" in reasons[f"{CT}.2"]
+
+
 def test_only_one_image_of_a_series_is_read(house: House) -> None:
     house.pacs.add(chest_ct())
     house.poll(2)
