@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from plugin.errors import ConfigError
+from plugin.logs import without_passwords
 from plugin.settings import Settings
 
 SECTION = "PacsPull"
@@ -29,7 +30,7 @@ def load(configuration: Mapping[str, Any], environment: Mapping[str, str], root:
     """
     section = configuration.get(SECTION, {})
     if not isinstance(section, dict):
-        raise ConfigError([f"{SECTION}: expected an object, found {json.dumps(section)}"])
+        raise ConfigError([f"{SECTION}: expected an object, found {_json(section)}"])
     problems: list[str] = []
     section = json.loads(json.dumps(section))
     for path, value in _overrides(environment, section, problems):
@@ -56,18 +57,25 @@ def _overrides(
             words = words.removesuffix("_FILE")
             try:
                 value = Path(value).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                problems.append(f"{name}: expected a readable file, found {value!r} ({error.strerror})")
+            except (OSError, UnicodeDecodeError) as error:
+                why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+                problems.append(f"{name}: expected a readable file, found {value!r} ({why})")
                 continue
-        yield _path(words.split("__"), section), _value(value)
+        path = _path(words.split("__"), section)
+        yield path, value if _type_of(path) in (str, SecretStr) else _value(value)
 
 
 def _is_key(words: str, section: Mapping[str, Any]) -> bool:
     """Whether a setting is called so: Log.File and FiltersFile end in FILE by themselves."""
+    return _type_of(_path(words.split("__"), section)) is not None
+
+
+def _type_of(path: list[str]) -> Any:
+    """The type of a setting; None where there is none of this name."""
     model: Any = Settings
-    for name in _path(words.split("__"), section):
+    for name in path:
         model = _model_below(model, name)
-    return model is not None
+    return model
 
 
 def _path(words: list[str], section: Mapping[str, Any]) -> list[str]:
@@ -79,12 +87,16 @@ def _path(words: list[str], section: Mapping[str, Any]) -> list[str]:
         known = list(here) if isinstance(here, Mapping) else []
         if isinstance(model, type) and issubclass(model, BaseModel):
             known += [str(field.alias) for field in model.model_fields.values()]
-        plain = word.replace("_", "").lower()
-        name = next((name for name in known if name.lower() in (word.lower(), plain)), word)
+        name = next((name for name in known if _plain(name) == _plain(word)), word)
         path.append(name)
         here = here.get(name) if isinstance(here, Mapping) else None
         model = _model_below(model, name)
     return path
+
+
+def _plain(name: str) -> str:
+    """HOSPITAL_PACS is HOSPITAL-PACS: the name of a variable cannot have a hyphen."""
+    return "".join(character for character in name.lower() if character.isalnum())
 
 
 def _model_below(model: Any, name: str) -> Any:
@@ -109,7 +121,7 @@ def _put(section: dict[str, Any], path: list[str], value: Any, problems: list[st
     for depth, name in enumerate(path[:-1], start=1):
         below = section.setdefault(name, {})
         if not isinstance(below, dict):
-            problems.append(f"{'.'.join([SECTION, *path[:depth]])}: expected an object, found {json.dumps(below)}")
+            problems.append(f"{'.'.join([SECTION, *path[:depth]])}: expected an object, found {_json(below)}")
             return
         section = below
     section[path[-1]] = value
@@ -121,12 +133,19 @@ def _told(problem: ErrorDetails) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{path}: unknown key{_did_you_mean(problem['loc'])}"
     expected = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if problem["type"] in ("model_type", "dict_type"):
+        expected = "an object"
     return f"{path}: expected {expected}, found {_shown(problem)}"
 
 
 def _shown(problem: ErrorDetails) -> str:
     secret = "Url" in problem["loc"] or isinstance(problem["input"], SecretStr)
-    return "***" if secret else json.dumps(problem["input"], default=str, ensure_ascii=False)
+    return "***" if secret else _json(problem["input"])
+
+
+def _json(value: object) -> str:
+    """A value as it stands in the file; URLs may stand where they do not belong, so never with a password."""
+    return without_passwords(json.dumps(value, default=str, ensure_ascii=False))
 
 
 def _did_you_mean(location: tuple[int | str, ...]) -> str:

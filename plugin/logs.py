@@ -20,6 +20,11 @@ def study_log(ids: Iterable[str]) -> logging.LoggerAdapter[logging.Logger]:
     return logging.LoggerAdapter(logging.getLogger("plugin.study"), {"ids_of": tuple(ids)})
 
 
+def without_passwords(text: str) -> str:
+    """The text with the password of each URL in it as ``***``."""
+    return _SECRET.sub(r"\1:***@", text)
+
+
 class LineFormatter(logging.Formatter):
     """One line an event. Ids that the text does not hold itself are put before it; passwords in URLs are ``***``."""
 
@@ -36,7 +41,7 @@ class LineFormatter(logging.Formatter):
         ]
         record.ids = f"[{' '.join(missing)}] " if missing else ""
         line = _CONTROL.sub(" | ", super().format(record).rstrip())
-        return _SECRET.sub(r"\1:***@", line)
+        return without_passwords(line)
 
 
 def _holds(text: str, value: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 from pydantic.alias_generators import to_pascal
@@ -68,6 +69,14 @@ class DatabaseSettings(_Section):
         return url
 
 
+def _is_amqp(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return url.startswith(AMQP) and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return False
+
+
 class RabbitMQSettings(_Section):
     """The broker and the topology that is declared on it."""
 
@@ -81,7 +90,7 @@ class RabbitMQSettings(_Section):
     @field_validator("url")
     @classmethod
     def _amqp(cls, url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(AMQP):
+        if not _is_amqp(url.get_secret_value()):
             raise ValueError("amqp://user:password@host:port/vhost or amqps://…")
         return url
 
