@@ -1,6 +1,7 @@
 """The record as the document that support engineers query: SPEC's field names, ISO times in UTC.
 
-One generic translation both ways: a dataclass is an object with camelCase keys, a datetime is ISO text.
+One generic translation both ways: a dataclass is an object with camelCase keys, a datetime is ISO text, and a mapping
+whose keys are UIDs is a list of ``key`` and ``value``, because MongoDB takes a dot in a key for a path.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ def _encoded(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return str(value)
     if isinstance(value, Mapping):
+        if any("." in key or key.startswith("$") for key in value):
+            return [{"key": key, "value": _encoded(each)} for key, each in value.items()]
         return {key: _encoded(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_encoded(each) for each in value]
@@ -78,7 +81,8 @@ def _decoded(kind: Any, value: Any) -> Any:
     if origin is tuple:
         return tuple(_decoded(arguments[0], each) for each in value)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {key: _decoded(arguments[1], each) for key, each in value.items()}
+        entries = value.items() if isinstance(value, Mapping) else ((each["key"], each["value"]) for each in value)
+        return {key: _decoded(arguments[1], each) for key, each in entries}
     if kind is datetime:
         return datetime.fromisoformat(value)
     if is_dataclass(kind):

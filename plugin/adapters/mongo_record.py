@@ -207,7 +207,7 @@ class MongoRecord:
                 self._is_ready = True
             yield database
         except PyMongoError as error:
-            reason = str(error).split(", Timeout:")[0]
+            reason = re.split(", Timeout:|, full error:", str(error))[0]
             raise RecordError(f"the record {self._shown} cannot be used: {reason}") from error
 
 

@@ -59,7 +59,7 @@ WHOLE = Study(
         Series("1.2.4", attributes={"ImageType": ["ORIGINAL", "PRIMARY"], "NumberOfFrames": 1}),
     ),
     decided="abc",
-    deliveries=(Delivery("chest-ct", 1, "id-1", "1.2.3", 299, "/store_image/a", is_one_of_many=True),),
+    deliveries=(Delivery("chest-ct", 1, "id-1", "1.2.3", 299, "/store_image/a", {"1.2.3": 299}, is_one_of_many=True),),
     outbox=(Outgoing("id-1", "chest-ct", 4, {"complete": None, "series": [{"seriesUID": "1.2.3"}]}),),
     timeline={"found": NOW, "stable": NOW},
     lease=MINE,
