@@ -144,15 +144,18 @@ class Workers:
         with crew.slots.choosing:
             lowest_rank = crew.gate.lowest_rank()
             free = [alias for alias in crew.slots.free() if crew.health.is_up(alias)]
+            waiting = crew.record.number_waiting(Step.PULL)
             study = crew.driver.claim(Step.PULL, free, lowest_rank) if free and lowest_rank is not None else None
             if study is not None:
-                crew.slots.take(
-                    study.study_instance_uid, random.choice([alias for alias in free if alias in study.sources])
-                )
+                holding = [alias for alias in free if alias in study.sources]
+                crew.slots.take(study.study_instance_uid, random.choice(holding or free))
         if study is None:
             return IDLE
-        log.info("continue to pull study, amount=%d", crew.record.number_waiting(Step.PULL))
-        crew.driver.run(study)
+        try:
+            log.info("continue to pull study, amount=%d", waiting)
+            crew.driver.run(study)
+        finally:
+            crew.slots.give_back(study.study_instance_uid)
         self._tell_all()
         return 0.0
 

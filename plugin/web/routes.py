@@ -163,7 +163,8 @@ def _wanted(given: Mapping[str, Any], keywords: tuple[str, ...]) -> dict[str, st
     unknown = [name for name in given if name not in keywords]
     if unknown:
         raise BadCallError(400, f"unknown: {', '.join(unknown)}; expected some of {', '.join(keywords)}")
-    wanted = {name: str(given[name]).strip() for name in keywords if str(given.get(name) or "").strip()}
+    texts = {name: str(given[name]).strip() for name in keywords if given.get(name) is not None}
+    wanted = {name: text for name, text in texts.items() if text}
     if not any(name in wanted for name in KEYWORDS):
         raise BadCallError(400, f"expected one of {', '.join(KEYWORDS)}")
     wildcards = [value for value in wanted.values() if set(value) & set("*?\\")]
