@@ -17,9 +17,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 TIMES = st.integers(0, 4_000_000_000_000_000).map(lambda micros: EPOCH + timedelta(microseconds=micros))
 NUMBERS = st.none() | st.integers(0, 2000)
+WORDS = st.text(st.characters(categories=["L"]), max_size=6)
+"""Keys within a message are ours: words."""
 PLAIN = st.none() | st.booleans() | st.integers() | TEXT
 JSON = st.recursive(
-    PLAIN, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2), max_leaves=4
+    PLAIN, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=2), max_leaves=4
 )
 SERIES = st.builds(Series, TEXT, TEXT, NUMBERS, st.integers(0, 9), attributes=st.dictionaries(TEXT, JSON, max_size=2))
 DELIVERIES = st.builds(Delivery, TEXT, st.integers(), TEXT, TEXT, st.integers(), TEXT)

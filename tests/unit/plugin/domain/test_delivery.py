@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plugin.domain.delivery import Origin, Parcel, message_id, packed, previous
@@ -74,6 +74,7 @@ def test_a_time_that_is_not_known_is_empty() -> None:
 IDENTITY = st.tuples(st.text(), st.text(), st.text(), st.integers(1, 99))
 
 
+@settings(max_examples=30)
 @given(IDENTITY, IDENTITY)
 def test_the_message_id_is_the_same_for_the_same_delivery_only(
     one: tuple[str, str, str, int], other: tuple[str, str, str, int]
