@@ -5,6 +5,7 @@
       TransientError       retried with back-off
         SourceError          a PACS could not be asked, or broke off
           TooManyAnswersError     it has more answers than it gives (status 0xA700)
+          LevelRefusedError       it does not find, or retrieve, at this level (statuses 0xA900, 0xCxxx)
         StoreError           Orthanc's own REST API did not answer as it should
         RecordError          the database cannot be used now
         BrokerError          RabbitMQ did not take a message
@@ -49,6 +50,10 @@ class SourceError(TransientError):
 
 class TooManyAnswersError(SourceError):
     """A source refused a query because of its many answers: asked in parts it may answer."""
+
+
+class LevelRefusedError(SourceError):
+    """A source does not do such a query or retrieve: asked at another level it may."""
 
 
 class StoreError(TransientError):

@@ -71,6 +71,9 @@ class Source(Protocol):
     def retrieve(self, uid_as_given: str, series: Sequence[str] = ()) -> None:
         """Have the study, or these series of it (UIDs as given), sent to us; returns when the source says so."""
 
+    def retrieve_images(self, uid_as_given: str, series_uid_as_given: str, sop_instance_uids: Sequence[str]) -> None:
+        """Have these images of a series sent to us; returns when the source says so."""
+
 
 # --- Orthanc's own content --------------------------------------------------------------------------------------
 
@@ -124,6 +127,9 @@ class ImageStore(Protocol):
 
     def header(self, instance: str) -> Mapping[str, object]:
         """The header of one instance as the rules read it (DICOM keywords), without any of the patient."""
+
+    def sop_instance_uids(self, series: StoredSeries) -> frozenset[str]:
+        """The SOPInstanceUIDs of the images of a series."""
 
     def sender(self, instance: str) -> tuple[str, str]:
         """The AE title and the address that stored an instance (RemoteAET, RemoteIP); empty where not known."""

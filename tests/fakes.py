@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from plugin.domain.study import Outgoing
-from plugin.errors import BrokerAwayError, BrokerError, SourceError, StoreError
+from plugin.errors import BrokerAwayError, BrokerError, LevelRefusedError, SourceError, StoreError
 from plugin.ports import Folder, SeriesAnswer, StoredSeries, StoredStudy, StudyAnswer
 
 NOON = datetime(2020, 6, 18, 12, tzinfo=UTC)
@@ -113,6 +113,10 @@ class FakeStore:
         self.headers_read.append(instance)
         return {key: value for key, value in self.images[instance].tags.items() if not key.startswith("Patient")}
 
+    def sop_instance_uids(self, series: StoredSeries) -> frozenset[str]:
+        self._check()
+        return frozenset(self.images[instance].sop for instance in series.instances)
+
     def sender(self, instance: str) -> tuple[str, str]:
         self._check()
         return self.sender_is
@@ -149,6 +153,7 @@ class FakeSource:
         self.has_series_counts = True
         self.has_series_level = True
         self.has_image_level = True
+        self.has_series_moves = True
         self.is_move_refused = False
         """It answers a move with a failure, after whatever it sent."""
         self.withheld: set[str] = set()
@@ -160,6 +165,7 @@ class FakeSource:
         self.answers_besides: list[StudyAnswer] = []
         self.finds: list[dict[str, str]] = []
         self.retrieves: list[tuple[str, tuple[str, ...]]] = []
+        self.image_retrieves: list[tuple[str, tuple[str, ...]]] = []
         self._store = store
 
     def add(self, images: Iterable[Image]) -> None:
@@ -213,8 +219,20 @@ class FakeSource:
 
     def retrieve(self, uid_as_given: str, series: Sequence[str] = ()) -> None:
         self._check()
+        if series and not self.has_series_moves:
+            raise LevelRefusedError(f"{self.alias}: no retrieve at SERIES level")
         self.retrieves.append((uid_as_given, tuple(series)))
         self._store.receive(image for image in self._of(uid_as_given, series) if image.sop not in self.withheld)
+        if self.is_move_refused:
+            raise SourceError(f"{self.alias}: move failed: 0xB000")
+
+    def retrieve_images(self, uid_as_given: str, series_uid_as_given: str, sop_instance_uids: Sequence[str]) -> None:
+        self._check()
+        if not self.has_image_level:
+            raise LevelRefusedError(f"{self.alias}: no retrieve at IMAGE level")
+        self.image_retrieves.append((series_uid_as_given, tuple(sop_instance_uids)))
+        images = [image for image in self._of(uid_as_given, (series_uid_as_given,)) if image.sop in sop_instance_uids]
+        self._store.receive(image for image in images if image.sop not in self.withheld)
         if self.is_move_refused:
             raise SourceError(f"{self.alias}: move failed: 0xB000")
 

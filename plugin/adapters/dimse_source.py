@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plugin.adapters.header import KEYWORDS, rules_header
 from plugin.adapters.orthanc_rest import Loopback
 from plugin.domain.dates import iso_date, iso_time
-from plugin.errors import SourceError, StoreError, TooManyAnswersError
+from plugin.errors import LevelRefusedError, SourceError, StoreError, TooManyAnswersError
 from plugin.ports import SeriesAnswer, StudyAnswer
 
 STUDY_KEYS = (
@@ -24,10 +25,12 @@ STUDY_KEYS = (
 SERIES_KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "NumberOfSeriesRelatedInstances")
 NOT_AT_SERIES_LEVEL = frozenset({"StudyDescription", "NumberOfFrames", "SOPClassUID", "ImageComments", "ImageType"})
 _PADDING = " \0"
-OUT_OF_RESOURCES = "0xA700"
-"""C-FIND's final status for more matches than the PACS answers (PS3.4 C.4.1.1.4); told in Orthanc's text only."""
+LIST_LENGTH = 100
+"""SOPInstanceUIDs in one C-MOVE (a list of UIDs: DICOM PS3.4 C.4.2.1.4.1)."""
 LONGEST_NUMBER = 12
 """Characters of an Integer String (DICOM PS3.5 6.2: IS)."""
+_STATUS = re.compile(r"DIMSE status 0x([0-9A-Fa-f]{4})")
+"""The final status of an operation is told in Orthanc's text only."""
 
 
 class DimseSource:
@@ -57,7 +60,9 @@ class DimseSource:
     def find_images(self, uid_as_given: str, series_uid_as_given: str) -> frozenset[str]:
         keys = {"StudyInstanceUID": uid_as_given, "SeriesInstanceUID": series_uid_as_given, "SOPInstanceUID": ""}
         answers = self._find("Instance", keys, normalize=True)
-        return frozenset(uid for answer in answers if (uid := _text(answer, "SOPInstanceUID").strip(_PADDING)))
+        ours = ("", series_uid_as_given.strip(_PADDING))
+        mine = [answer for answer in answers if _text(answer, "SeriesInstanceUID").strip(_PADDING) in ours]
+        return frozenset(uid for answer in mine if (uid := _text(answer, "SOPInstanceUID").strip(_PADDING)))
 
     def is_alive(self) -> bool:
         try:
@@ -68,14 +73,19 @@ class DimseSource:
 
     def retrieve(self, uid_as_given: str, series: Sequence[str] = ()) -> None:
         study = {"StudyInstanceUID": uid_as_given}
+        self._move("Series" if series else "Study", [{**study, "SeriesInstanceUID": uid} for uid in series] or [study])
+
+    def retrieve_images(self, uid_as_given: str, series_uid_as_given: str, sop_instance_uids: Sequence[str]) -> None:
+        parents = {"StudyInstanceUID": uid_as_given, "SeriesInstanceUID": series_uid_as_given}
+        lists = [
+            sop_instance_uids[start : start + LIST_LENGTH] for start in range(0, len(sop_instance_uids), LIST_LENGTH)
+        ]
+        self._move("Instance", [{**parents, "SOPInstanceUID": "\\".join(uids)} for uids in lists])
+
+    def _move(self, level: str, resources: Sequence[Mapping[str, str]]) -> None:
         self._post(
             f"/modalities/{self.alias}/move",
-            {
-                "Level": "Series" if series else "Study",
-                "Resources": [{**study, "SeriesInstanceUID": uid} for uid in series] or [study],
-                "TargetAet": self._target,
-                "Timeout": self._timeout,
-            },
+            {"Level": level, "Resources": resources, "TargetAet": self._target, "Timeout": self._timeout},
             "move",
         )
 
@@ -94,8 +104,17 @@ class DimseSource:
             return self._http.post(path, body, timeout=max(3600.0, self._timeout * 10.0))
         except StoreError as error:
             details = getattr(error, "details", "") or str(error)
-            kind = TooManyAnswersError if operation == "find" and OUT_OF_RESOURCES in details else SourceError
+            kind = _kind(operation, details)
             raise kind(f"{self.alias}: {operation} failed: {details}") from error
+
+
+def _kind(operation: str, details: str) -> type[SourceError]:
+    """What a failure means (DICOM PS3.4 C.4.1.1.4 and C.4.2.1.5)."""
+    status = _STATUS.search(details)
+    code = status[1].upper() if status else ""
+    if operation == "find" and code == "A700":
+        return TooManyAnswersError
+    return LevelRefusedError if code in ("A900", "0122") or code.startswith("C") else SourceError
 
 
 def study_answer(answer: Mapping[str, Any]) -> StudyAnswer:
@@ -117,10 +136,11 @@ def study_answer(answer: Mapping[str, Any]) -> StudyAnswer:
 
 
 def series_answer(answer: Mapping[str, Any]) -> SeriesAnswer:
-    """A SERIES level answer in simplified tags."""
+    """A SERIES level answer in simplified tags. An empty value is what a PACS answers that does not know: left out."""
     as_given = _text(answer, "SeriesInstanceUID")
     number = _number(answer, "NumberOfSeriesRelatedInstances")
-    return SeriesAnswer(as_given.strip(_PADDING), as_given, number, rules_header(answer))
+    told = {keyword: value for keyword, value in answer.items() if value not in ("", None)}
+    return SeriesAnswer(as_given.strip(_PADDING), as_given, number, rules_header(told))
 
 
 def _text(answer: Mapping[str, Any], keyword: str) -> str:

@@ -68,6 +68,10 @@ class OrthancStore:
     def header(self, instance: str) -> Mapping[str, object]:
         return rules_header(self._reads.get(f"/instances/{instance}/simplified-tags") or {})
 
+    def sop_instance_uids(self, series: StoredSeries) -> frozenset[str]:
+        instances = self._http.get(f"/series/{series.resource_id}/instances?expand") or []
+        return frozenset(instance["MainDicomTags"].get("SOPInstanceUID", "") for instance in instances)
+
     def sender(self, instance: str) -> tuple[str, str]:
         metadata: dict[str, str] = self._reads.get(f"/instances/{instance}/metadata?expand") or {}
         return metadata.get("RemoteAET", ""), metadata.get("RemoteIP", "")

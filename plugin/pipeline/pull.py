@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from filters import RulesFile
 from plugin.domain.stability import is_waited_for
 from plugin.domain.study import State, Step, Study
-from plugin.errors import SourceError, TransientError
+from plugin.errors import LevelRefusedError, SourceError, TransientError
 from plugin.logs import study_log
 from plugin.pipeline.driver import ForeverStep
 from plugin.pipeline.health import Health
+from plugin.pipeline.retrieve import Retrieve
 from plugin.ports import Clock, ImageStore, Source
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Pull(ForeverStep):
         self._sources = sources
         self._slots = slots
         self._health = health
-        self._store = store
+        self._retrieve = Retrieve(store, health)
         self._rules = rules
         self._clock = clock
 
@@ -127,29 +127,13 @@ class Pull(ForeverStep):
             settled = replace(study.moved(State.UNSUPPORTED_SERIES), settled_number=study.number_in_pacs)
             study_log(study.ids).info("%s %s %s study is filtered out", *study.ids)
             return settled.then(Step.CLEAN)
-        had = self._number_stored(study)
+        had = self._retrieve.number_stored(study)
         failure = self._retrieve(study, entry.source, series)
         # One image that it cannot send fails each move: a source that answers and has no more leaves it to the counts.
         is_over = had > 0 and self._health.is_up(entry.source.alias)
-        if failure is not None and self._number_stored(study) <= had and not is_over:
+        if failure is not None and self._retrieve.number_stored(study) <= had and not is_over:
             raise failure
         return replace(study, is_retrieve_ok=failure is None).then(Step.DELIVER)
-
-    def _retrieve(self, study: Study, source: Source, series: tuple[str, ...]) -> SourceError | None:
-        """What the source says went wrong, if anything: images may have come all the same."""
-        lines = study_log(study.ids)
-        uid = study.sightings[source.alias].study_instance_uid
-        started = time.monotonic()
-        try:
-            source.retrieve(uid, series)
-        except SourceError as error:
-            lines.error("orthanc move failed! %s", error)
-            if not source.is_alive():
-                self._health.failed(source.alias, error)
-            return error
-        lines.info("move: %s from %s takes: %s", study.study_instance_uid, source.alias, time.monotonic() - started)
-        lines.info("move success: %s", [[study.study_instance_uid, source.alias]])
-        return None
 
     def _wanted_series(self, study: Study, entry: PullSource) -> tuple[str, ...] | None:
         """The series to move; empty: the whole study; None: nothing in it is wanted."""
@@ -158,7 +142,10 @@ class Pull(ForeverStep):
         if not entry.is_series_level or study.is_manual or not is_waited_for([study.modality]):
             return ()
         rules = self._rules.current()
-        answers = entry.source.find_series(study.sightings[entry.source.alias].study_instance_uid)
+        try:
+            answers = entry.source.find_series(study.sightings[entry.source.alias].study_instance_uid)
+        except LevelRefusedError:
+            answers = []
         if not answers:
             return ()  # a study without series cannot be: this source does not answer at SERIES level
         wanted = []
@@ -173,7 +160,3 @@ class Pull(ForeverStep):
                 lines = study_log((*study.ids, series.series_instance_uid))
                 lines.info("%s %s %s %s %s", *study.ids, series.series_instance_uid, verdict.reason)
         return tuple(wanted) or None
-
-    def _number_stored(self, study: Study) -> int:
-        stored = self._store.study(study.study_instance_uid)
-        return len(stored.instances) if stored else 0

@@ -22,16 +22,17 @@ def short(house: House) -> None:
     house.poll(2)
 
 
-def test_only_the_short_series_is_pulled_again_at_growing_intervals(house: House, lines: Lines) -> None:
+def test_only_what_is_missing_is_pulled_again_at_growing_intervals(house: House, lines: Lines) -> None:
     short(house)
     moves: list[float] = []
     started = house.clock.now()
     for _ in range(1000):
         house.work()
-        if len(house.pacs.retrieves) > len(moves):
+        if len(house.pacs.retrieves) + len(house.pacs.image_retrieves) > len(moves):
             moves.append((house.clock.now() - started).total_seconds())
         house.clock.advance(seconds=1)
-    assert house.pacs.retrieves == [(CT, ()), *[(CT, (f"{CT}.3",))] * 3]
+    assert house.pacs.retrieves == [(CT, ())]
+    assert house.pacs.image_retrieves == [(f"{CT}.3", (f"{CT}.3.30",))] * 3
     waits = [later - earlier for earlier, later in pairwise(moves)]
     assert 2 <= waits[0] <= 6
     assert 30 <= waits[1] <= 34
@@ -237,3 +238,20 @@ def test_a_refused_study_of_which_nothing_comes_is_asked_for_again(house: House)
     house.settle()
     assert house.study(CT).state is State.UNSUPPORTED_SERIES
     assert len(house.pacs.retrieves) == 2
+
+
+def test_without_image_level_the_short_series_is_pulled_again(house: House) -> None:
+    house.pacs.has_image_level = False
+    short(house)
+    house.settle()
+    assert house.pacs.retrieves == [(CT, ()), *[(CT, (f"{CT}.3",))] * 3]
+
+
+def test_where_no_series_can_be_moved_the_study_is_pulled_again(house: House) -> None:
+    house.pacs.has_image_level = house.pacs.has_series_moves = False
+    short(house)
+    house.work()
+    house.pacs.withheld = set()
+    house.settle()
+    assert house.pacs.retrieves == [(CT, ()), (CT, ())]
+    assert house.messages()[0].body["complete"] is True

@@ -70,7 +70,9 @@ def test_half_of_a_study_is_pushed_the_rest_is_pulled(house: House) -> None:
     house.quiet(images[0])
     house.settle()
     assert house.messages()[0].body["complete"] is True
-    assert house.pacs.retrieves == [(CT, (f"{CT}.3",))]
+    ((series, missing),) = house.pacs.image_retrieves
+    assert series == f"{CT}.3"
+    assert set(missing) == {image.sop for image in images[30:]}
 
 
 def test_what_a_doctor_waits_for_is_pulled_although_it_is_being_pushed(house: House) -> None:
