@@ -6,7 +6,7 @@ DATA ?=
 ONCE ?=
 CONFIG ?=
 
-.PHONY: help install demo run test check lint format faults bench docker-test dev clean
+.PHONY: help install demo run test check lint format faults bench docker-test dev mongodb clean
 
 help:     ## these lines
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 16
@@ -20,12 +20,15 @@ demo: install  ## a demo PACS, RabbitMQ and the gateway at work; DATA=folder: yo
 run: install  ## the gateway in the foreground, with orthanc.json or CONFIG=file
 	@exec scripts/run $(if $(CONFIG),"$(CONFIG)")
 
-test: lint  ## all tests, with real servers
+test: lint mongodb  ## all tests, with real servers
 	$(UNIT) --cov --cov-fail-under=95
 	$(PYTHON) -m pytest tests/contract tests/integration tests/faults -q
 
 check: lint  ## format, lint, types, import contracts, unit tests: under a minute
 	$(UNIT) -x
+
+mongodb:
+	@[ -n "$(MONGODB_URI)" ] || command -v mongod >/dev/null || scripts/ferretdb
 
 lint: dev  ## format, lint, types, import contracts
 	.venv/bin/ruff format --check $(CODE)
