@@ -20,11 +20,12 @@ THIN, THICK = 14, 12
 
 @dataclass(frozen=True)
 class Case:
-    """One PACS: what it does wrong, and what is set for it."""
+    """One PACS: what it does wrong, and what is set for it. Cases of the same ``holds`` hold the same studies."""
 
     faults: Faults = HONEST
     settings: Mapping[str, Any] = field(default_factory=dict)
     crowd: int = 0
+    holds: str = ""
 
 
 class Department:
@@ -83,7 +84,7 @@ class Ward(Site):
     def __init__(self, folder: Path, broker: RabbitMQ, name: str, cases: Mapping[str, Case], **settings: Any) -> None:
         super().__init__(folder, broker, name)
         self.cases = dict(cases)
-        self.departments = {alias: Department(alias, case.crowd) for alias, case in cases.items()}
+        self.departments = {alias: Department(case.holds or alias, case.crowd) for alias, case in cases.items()}
         self.servers: dict[str, SimulatedPacs] = {}
         self.messages: list[Message] = []
         self.gateway.configuration["DicomModalities"] = {}
