@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,15 +15,14 @@ from typing import Any
 from filters import RulesError, RulesFile
 from plugin import configuration
 from plugin.adapters.clock import SystemClock
+from plugin.adapters.databases import open_record
 from plugin.adapters.dimse_source import DimseSource
 from plugin.adapters.disk import free_bytes
 from plugin.adapters.document import to_document
 from plugin.adapters.hand_over import HandOverFolder
-from plugin.adapters.mongo_record import MongoRecord
 from plugin.adapters.orthanc_rest import Loopback, Sdk
 from plugin.adapters.orthanc_store import OrthancStore
 from plugin.adapters.rabbitmq import RabbitMQ, Topology
-from plugin.adapters.sqlite_record import SqliteRecord
 from plugin.callbacks import EventQueue
 from plugin.domain.stability import StabilityRule
 from plugin.domain.study import Step
@@ -46,7 +45,6 @@ from plugin.pipeline.select import Select
 from plugin.pipeline.shadow import Shadow
 from plugin.pipeline.take_over import TakeOver
 from plugin.pipeline.verify import Verify
-from plugin.ports import Record
 from plugin.settings import Settings, SourceSettings
 from plugin.supervisor import Supervisor
 from plugin.web.routes import Gateway, register
@@ -54,12 +52,14 @@ from plugin.workers import Crew, Workers
 
 log = logging.getLogger(__name__)
 
-SQLITE = "sqlite:///"
 STOP_SECONDS = 10.0
 
 
-def start(orthanc: Any, root: Path) -> None:
+def start(orthanc: Any, root: Path) -> list[Callable[..., None]]:
     """Called once, while Orthanc loads the plugin. ``orthanc`` is the SDK module; ``root`` the repository.
+
+    Returns the registered callbacks, to be kept: Orthanc's Python plugin 7.1 crashes at the stop where its own
+    reference to one of them is the last.
 
     :raises ConfigError: with every problem; Orthanc then exits.
     """
@@ -75,8 +75,9 @@ def start(orthanc: Any, root: Path) -> None:
             [f"PacsPull.Log.File: expected a file that can be written, found {log_file} ({error.strerror})"]
         ) from error
     house = _House(orthanc, settings, rules, shadow)
-    register(orthanc, house.gateway)
-    orthanc.RegisterOnChangeCallback(house.on_change)
+    on_change = house.on_change
+    orthanc.RegisterOnChangeCallback(on_change)
+    return [on_change, *register(orthanc, house.gateway)]
 
 
 def _settings(orthanc: Any, root: Path) -> Settings:
@@ -117,7 +118,7 @@ class _House:
     def __init__(self, orthanc: Any, settings: Settings, rules: RulesFile, shadow: Shadow | None) -> None:
         me = _Orthanc.of(json.loads(orthanc.GetConfiguration()))
         http = Loopback(me.url, orthanc.GenerateRestApiAuthorizationToken())
-        clock, record, set_sources = SystemClock(), open_record(settings), settings.sources
+        clock, record, set_sources = SystemClock(), open_record(settings.database.url.get_secret_value(), settings.path(Path())), settings.sources
         sources = {
             alias: DimseSource(alias, http, me.ae_title, source.timeout_seconds)
             for alias, source in set_sources.items()
@@ -195,14 +196,6 @@ class _House:
             self._supervisor.stop(STOP_SECONDS)
         else:
             self._events.on_change(change_type, resource_id)
-
-
-def open_record(settings: Settings) -> Record:
-    """The record that ``Database.Url`` names; not connected yet."""
-    url = settings.database.url.get_secret_value()
-    if url.startswith(SQLITE):
-        return SqliteRecord(settings.path(Path(url.removeprefix(SQLITE))))
-    return MongoRecord(url)
 
 
 def topology(settings: Settings, rules: RulesFile) -> Topology:

@@ -29,7 +29,7 @@ except ModuleNotFoundError as missing:
     raise
 
 try:
-    start(orthanc, ROOT)
+    callbacks = start(orthanc, ROOT)
 except ConfigError as error:
     orthanc.LogError(str(error))
     raise

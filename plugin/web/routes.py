@@ -117,8 +117,8 @@ class Gateway:
         return {key: document[key] for key in SHORT}
 
 
-def register(orthanc: Any, gateway: Gateway) -> None:
-    """Announce all routes to Orthanc."""
+def register(orthanc: Any, gateway: Gateway) -> list[Callable[..., None]]:
+    """Announce all routes to Orthanc; the callbacks, to be kept as long as Orthanc runs."""
     table: tuple[tuple[str, str, Callable[[Call], dict[str, Any]]], ...] = (
         ("GET", "/api/v1/dcm/debug", gateway.debug),
         ("GET", "/pacs-pull/status", gateway.status),
@@ -126,8 +126,10 @@ def register(orthanc: Any, gateway: Gateway) -> None:
         ("POST", "/pacs-pull/pull", gateway.pull),
         ("POST", "/pacs-pull/studies/([^/]+)/(retry|skip|completed|unsupported)", gateway.decide),
     )
-    for method, pattern, answer in table:
-        orthanc.RegisterRestCallback(pattern, _callback(method, answer))
+    callbacks = [(pattern, _callback(method, answer)) for method, pattern, answer in table]
+    for pattern, callback in callbacks:
+        orthanc.RegisterRestCallback(pattern, callback)
+    return [callback for _, callback in callbacks]
 
 
 def _callback(method: str, answer: Callable[[Call], dict[str, Any]]) -> Callable[..., None]:
