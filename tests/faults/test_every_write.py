@@ -1,4 +1,4 @@
-"""kill -9 of the gateway before and after every write of the record, and between confirm and save.
+"""kill -9 of the gateway before and after every write, whatever it is doing.
 
 The points are counted in a run that is left alone, so that a new write is a new test without anyone writing one.
 """
@@ -7,99 +7,149 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.faults.verdict import Verdict, check
-from tests.integration.site import Site, mixture
+from tests.faults.hospital import Hospital
+from tests.faults.studies import LATE, THIN, Day
+from tests.faults.verdict import Tally, Verdict, Wanted, check
 from tests.requirements import require
 from tests.simulators import orthanc
-from tests.simulators.images import StudyPlan
-from tests.simulators.orthanc import ROOT, Orthanc
-from tests.simulators.process import wait_until
+from tests.simulators.pacs import Faults, SimulatedPacs
 from tests.simulators.rabbitmq import RabbitMQ
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 STRIDE = int(os.environ.get("PACS_PULL_FAULT_STRIDE", "7"))
 """Every so many points one is tried; ``make faults`` tries them all."""
+AT_ONCE = 6
+"""So many hospitals live side by side: each of them mostly waits."""
+
+Play = Callable[[Hospital, SimulatedPacs, Day], Wanted]
 
 
-@pytest.fixture(scope="module")
-def day() -> list[StudyPlan]:
-    plans = mixture(scale=0.06)
-    return [plans["chest-ct"], plans["chest-dx"], plans["abdomen-ct"]]
+def pulled(site: Hospital, pacs: SimulatedPacs, day: Day) -> Wanted:
+    """A day is found and pulled: a CT, a radiograph, and a study that nobody wants."""
+    for name in ("ct", "dx", "abdomen"):
+        pacs.add_files(day.files[name])
+    site.wait_done(day.uid("ct"), day.uid("dx"), day.uid("abdomen"))
+    return {day.uid("ct"): THIN, day.uid("dx"): 2, day.uid("abdomen"): 0}
 
 
-@pytest.fixture(scope="module")
-def pacs(tmp_path_factory: pytest.TempPathFactory, broker: RabbitMQ, day: list[StudyPlan]) -> Iterator[Orthanc]:
-    """One PACS for all deaths."""
-    require(orthanc.available())
-    folder = tmp_path_factory.mktemp("pacs")
-    with Site(folder, broker, "unused") as site:
-        site.pacs.configuration["DicomModalitiesInDatabase"] = True
-        site.pacs.start()
-        site.fill(*day)
-        yield site.pacs
+def pushed(site: Hospital, pacs: SimulatedPacs, day: Day) -> Wanted:
+    """Somebody sends two studies; the PACS does not have them."""
+    for name in ("ct", "dx"):
+        site.push(day.files[name])
+    site.wait_done(day.uid("ct"), images=THIN)
+    site.wait_done(day.uid("dx"), images=2)
+    return {day.uid("ct"): THIN, day.uid("dx"): 2}
 
 
-def gateway_site(folder: Path, broker: RabbitMQ, pacs: Orthanc, name: str) -> Site:
-    """A site whose gateway dies as told, with the PACS of all."""
-    site = Site(folder, broker, name)
-    site.gateway.knows("PACS", pacs)
-    site.gateway.configuration["PythonScript"] = str(ROOT / "tests" / "faults" / "killing.py")
-    pacs.session.put(f"{pacs.url}/modalities/GATEWAY", json=site.gateway.modality, timeout=10).raise_for_status()
+def late_and_thicker(site: Hospital, pacs: SimulatedPacs, day: Day) -> Wanted:
+    """Images reach the PACS after the delivery: reinform."""
+    pacs.add_files(day.files["ct"])
+    site.wait_done(day.uid("ct"), images=THIN)
+    pacs.add_files(day.files["late"])
+    site.wait_done(day.uid("ct"), images=THIN + LATE)
+    return {day.uid("ct"): THIN + LATE}
+
+
+def late_and_no_news(site: Hospital, pacs: SimulatedPacs, day: Day) -> Wanted:
+    """A thinner series reaches the PACS after the delivery: notinform."""
+    pacs.add_files(day.files["ct"])
+    site.wait_done(day.uid("ct"), images=THIN)
+    pacs.add_files(day.files["extra"])
+    number = len(day.files["ct"]) + len(day.files["extra"])
+    site.wait_record(day.uid("ct"), "the late series", lambda record: record["numberReceived"] == number)
+    site.wait_done(day.uid("ct"))
+    return {day.uid("ct"): THIN}
+
+
+def by_hand(site: Hospital, pacs: SimulatedPacs, day: Day) -> Wanted:
+    """A doctor asks for a study of another day; once the gateway has said yes she does not ask again."""
+    pacs.add_files(day.files["old"])
+    wanted = {"AccessionNumber": day.plans["old"].accession_number}
+    site.insist(lambda: site.gateway.post("/pacs-pull/pull", wanted)["studies"], "a pull by hand")
+    site.wait_done(day.uid("old"))
+    return {day.uid("old"): THIN}
+
+
+def short(site: Hospital, pacs: SimulatedPacs, day: Day) -> Wanted:
+    """The first retrieve lacks images; the second one waits, and is complete."""
+    pacs.add_files(day.files["ct"])
+    site.wait_done(day.uid("ct"))
+    return {day.uid("ct"): THIN}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Something that happens in a hospital; `faults` are the PACS's own."""
+
+    play: Play
+    faults: Faults = Faults()
+    has_sources: bool = True
+
+
+SCENARIOS = [
+    Scenario(pulled),
+    Scenario(pushed, has_sources=False),
+    Scenario(late_and_thicker),
+    Scenario(late_and_no_news),
+    Scenario(by_hand),
+    Scenario(short, Faults(missing_last=3, retrieves_affected=1)),
+]
+
+
+def hospital(folder: Path, broker: RabbitMQ, scenario: Scenario, name: str) -> Hospital:
+    site = Hospital(folder, broker, name)
+    if not scenario.has_sources:
+        site.gateway.settings["Sources"] = {}
+        site.gateway.configuration["StableAge"] = 6  # longer than a restart: a push goes on after it
     return site
 
 
-def points(folder: Path, broker: RabbitMQ, pacs: Orthanc, day: list[StudyPlan]) -> dict[str, int]:
+def counted(folder: Path, broker: RabbitMQ, scenario: Scenario, day: Day) -> dict[str, int]:
     """How often a run comes to each point."""
-    with gateway_site(folder, broker, pacs, "counting") as site:
-        site.gateway.env["PACS_PULL_COUNT"] = str(folder / "count.json")
+    count_file = folder / "count.json"
+    site = hospital(folder, broker, scenario, f"{scenario.play.__name__}-counting")
+    with site, site.simulated_pacs(scenario.faults) as pacs:
+        site.gateway.env["PACS_PULL_COUNT"] = str(count_file)
         site.gateway.start()
-        site.wait_settled(*day)
-        check(site, day, wanted=2)
-    counted: dict[str, int] = json.loads((folder / "count.json").read_text())
-    return counted
+        check(site, scenario.play(site, pacs, day), faults=0)
+    times: dict[str, int] = json.loads(count_file.read_text())
+    return times
 
 
-def test_a_death_at_every_point(tmp_path: Path, broker: RabbitMQ, pacs: Orthanc, day: list[StudyPlan]) -> None:
-    counted = points(tmp_path / "count", broker, pacs, day)
-    assert {"write", "written", "confirmed"} <= set(counted)
-    deaths = [(point, number) for point, times in sorted(counted.items()) for number in range(1, times + 1)]
-    summary = Verdict()
-    for point, number in deaths[::STRIDE]:
-        folder = tmp_path / f"{point}-{number}"
-        with gateway_site(folder, broker, pacs, f"{point}-{number}") as site:
-            site.gateway.env["PACS_PULL_DIE"] = f"{point}:{number}"
-            summary += survive(site, day, f"{point} {number}")
-    print(f"\n{summary.table()}")
-
-
-def survive(site: Site, day: list[StudyPlan], what: str) -> Verdict:
+def survive(folder: Path, broker: RabbitMQ, scenario: Scenario, day: Day, point: str) -> Verdict:
     """Run into the death, start again, and see that all is well."""
+    site = hospital(folder / point.replace(":", "-"), broker, scenario, f"{scenario.play.__name__}-{point}")
     try:
-        site.gateway.start()
-        wait_until(lambda: not site.gateway.is_running or is_done(site, day), 60, f"the death at {what}")
-        died = not site.gateway.is_running
-        site.gateway.kill()
-        del site.gateway.env["PACS_PULL_DIE"]
-        site.gateway.start()
-        site.wait_settled(*day)
-        verdict = check(site, day, wanted=2)
-        site.gateway.kill()
+        with site, site.simulated_pacs(scenario.faults) as pacs:
+            with site.dying_once(point) as has_died:
+                wanted = scenario.play(site, pacs, day)
+            return check(site, wanted) if has_died() else Verdict()
     except BaseException:
-        print(f"after {what}:\n{site.gateway.python_log()[-6000:]}")
+        print(f"after {point}:\n{site.gateway.log_text()[-1000:]}\n{site.gateway.python_log()[-8000:]}")
         raise
-    return verdict if died else Verdict()
 
 
-def is_done(site: Site, day: list[StudyPlan]) -> bool:
-    """A run may come to a point less often than the counting one did."""
-    try:
-        records = [site.gateway.record(plan.study_instance_uid) for plan in day]
-    except OSError:
-        return False
-    return all(record and record["nextStep"] is None and record["state"] != "meta_only" for record in records)
+@pytest.fixture(autouse=True)
+def _orthanc() -> Iterator[None]:
+    require(orthanc.available())
+    yield
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.play.__name__)
+def test_a_death_at_every_point(scenario: Scenario, tmp_path: Path, broker: RabbitMQ, day: Day, tally: Tally) -> None:
+    times = counted(tmp_path / "counting", broker, scenario, day)
+    assert {"write", "written", "handed over", "confirmed", "deleted"} <= set(times)
+    assert ("retrieved" in times) is scenario.has_sources
+    points = [f"{point}:{number}" for point, most in sorted(times.items()) for number in range(1, most + 1)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = [pool.submit(survive, tmp_path, broker, scenario, day, point) for point in points[::STRIDE]]
+    for run in runs:
+        tally.add(f"gateway killed at a write: {scenario.play.__name__.replace('_', ' ')}", run.result())

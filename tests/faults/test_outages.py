@@ -2,150 +2,164 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.integration.site import Site, mixture, readable
-from tests.requirements import require
-from tests.simulators import orthanc, rabbitmq
+from tests.faults.hospital import Hospital
+from tests.faults.studies import LATE, THIN, Day
+from tests.faults.verdict import Tally, check
+from tests.integration.site import mixture
 from tests.simulators.process import wait_until
 from tests.simulators.rabbitmq import RabbitMQ
 
 pytestmark = pytest.mark.faults
 
 
-@pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[RabbitMQ]:
-    """A broker of this test alone; not started."""
-    require(rabbitmq.available())
-    server = RabbitMQ(tmp_path / "rabbitmq")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def site(tmp_path: Path, own_broker: RabbitMQ) -> Iterator[Site]:
-    require(orthanc.available())
-    with Site(tmp_path, own_broker, name=uuid.uuid4().hex[:8]) as hospital:
-        yield hospital
-
-
-def instances(site: Site) -> int:
+def instances(site: Hospital) -> int:
     return int(site.gateway.get("/statistics")["CountInstances"])
 
 
-def test_killed_during_the_move(site: Site, own_broker: RabbitMQ) -> None:
+def test_gateway_killed_during_the_move(site: Hospital, tally: Tally) -> None:
     plan = mixture(scale=1)["chest-ct"]
-    own_broker.start()
     site.pacs.start()
     site.fill(plan)
     site.gateway.start()
     wait_until(lambda: instances(site) >= 20, 30, "the move to be under way", every=0.01)
     site.gateway.kill()
     site.gateway.start()
-    site.wait_settled(plan)
-    (message,) = site.received(1)
-    assert len(readable(message)) == message.body["numberReceived"] == message.body["numberInPacs"] == 300
-    assert site.received() == []
-    assert instances(site) == 0
+    site.wait_done(plan.study_instance_uid)
+    tally.add("gateway killed during a move", check(site, {plan.study_instance_uid: 300}))
 
 
-def test_killed_before_the_confirm(site: Site, own_broker: RabbitMQ) -> None:
+def test_gateway_killed_while_the_broker_is_away(
+    own_site: Hospital, own_broker: RabbitMQ, day: Day, tally: Tally
+) -> None:
     """Images are here, the message is in the outbox, the broker is away: then the power goes."""
-    plans = mixture()
-    site.pacs.start()
-    site.fill(plans["chest-ct"], plans["chest-dx"])
-    site.gateway.start()
-    for plan in (plans["chest-ct"], plans["chest-dx"]):
-        wait_until(
-            lambda plan=plan: (site.gateway.record(plan.study_instance_uid) or {}).get("outbox"), 60, "an outbox"
-        )
-    held = instances(site)
-    site.gateway.kill()
-    site.gateway.start()
-    assert instances(site) == held, "nothing may be deleted before the confirm"
-    own_broker.start()
-    records = site.wait_settled(plans["chest-ct"], plans["chest-dx"])
-    messages = site.received(2)
-    assert sorted(message.message_id for message in messages) == sorted(
-        record["deliveries"][0]["messageId"] for record in records.values()
-    )
-    assert all(len(readable(message)) == message.body["numberReceived"] for message in messages)
-    assert instances(site) == 0
+    site = own_site
+    with site.simulated_pacs() as pacs:
+        for name in ("ct", "dx"):
+            pacs.add_files(day.files[name])
+        site.gateway.start()
+        for name in ("ct", "dx"):
+            site.wait_record(day.uid(name), "an outbox", lambda record: record["outbox"])
+        held = instances(site)
+        site.gateway.kill()
+        site.gateway.start()
+        assert instances(site) == held, "nothing may be deleted before the confirm"
+        own_broker.start()
+        site.wait_done(day.uid("ct"), day.uid("dx"))
+        tally.add("gateway killed while RabbitMQ is away", check(site, {day.uid("ct"): THIN, day.uid("dx"): 2}))
 
 
-def test_broker_goes_and_comes_back(site: Site, own_broker: RabbitMQ) -> None:
+def test_broker_killed(own_site: Hospital, own_broker: RabbitMQ, day: Day, tally: Tally) -> None:
     """One line when it goes, one when it is back; the gateway goes on pulling meanwhile."""
-    plans = mixture()
+    site = own_site
     own_broker.start()
-    site.pacs.start()
-    site.gateway.start()
-    site.wait_log("find ")
-    wait_until(lambda: "series" in own_broker.ctl("list_queues", "name"), 30, "the queue to be declared")
-    own_broker.kill()
-    site.fill(plans["chest-ct"], plans["abdomen-ct"])
-    site.wait_state(plans["abdomen-ct"], "unsupported_series")
-    wait_until(lambda: (site.gateway.record(plans["chest-ct"].study_instance_uid) or {}).get("outbox"), 60, "an outbox")
-    assert instances(site) > 0
-    site.wait_log("RabbitMQ is away")
-    own_broker.start()
-    (message,) = site.received(1)
-    assert len(readable(message)) == message.body["numberReceived"]
+    with site.simulated_pacs() as pacs:
+        site.gateway.start()
+        site.wait_log("find ")
+        wait_until(lambda: "series" in own_broker.ctl("list_queues", "name"), 30, "the queue to be declared")
+        own_broker.kill()
+        for name in ("ct", "abdomen"):
+            pacs.add_files(day.files[name])
+        site.wait_record(day.uid("abdomen"), "refusal", lambda record: record["state"] == "unsupported_series")
+        site.wait_record(day.uid("ct"), "an outbox", lambda record: record["outbox"])
+        assert instances(site) > 0
+        site.wait_log("RabbitMQ is away")
+        own_broker.start()
+        site.wait_done(day.uid("ct"), day.uid("abdomen"))
+        tally.add("RabbitMQ killed", check(site, {day.uid("ct"): THIN, day.uid("abdomen"): 0}))
     log = site.gateway.python_log()
     assert log.count("RabbitMQ is away") == 1
     assert log.count("RabbitMQ is back") == 1
 
 
-def test_killed_after_a_push_before_it_is_stable(site: Site, own_broker: RabbitMQ) -> None:
-    """Orthanc forgets its stable timers at a stop: the start reconciles."""
-    plan = mixture()["chest-dx"]
-    site.gateway.settings["Sources"] = {}
+def test_broker_killed_again_and_again(own_site: Hospital, own_broker: RabbitMQ, day: Day, tally: Tally) -> None:
+    """Whatever the publisher is doing then: three studies come in while the broker comes and goes."""
+    site = own_site
     own_broker.start()
-    site.pacs.start()
-    site.fill(plan)
+    with site.simulated_pacs() as pacs:
+        site.gateway.start()
+        for name in ("ct", "dx", "late"):
+            pacs.add_files(day.files[name])
+            site.wait_log("inform pacs_module", times=("ct", "dx", "late").index(name) + 1, seconds=60)
+            own_broker.kill()
+            own_broker.start()
+        site.wait_done(day.uid("ct"), images=THIN + LATE)
+        site.wait_done(day.uid("dx"))
+        wanted = {day.uid("ct"): THIN + LATE, day.uid("dx"): 2}
+        tally.add("RabbitMQ killed while it is given a message", check(site, wanted, faults=3))
+
+
+def test_gateway_killed_before_a_push_is_stable(site: Hospital, day: Day, tally: Tally) -> None:
+    """Orthanc forgets its stable timers at a stop: the start reconciles."""
+    site.gateway.settings["Sources"] = {}
     site.gateway.start()
-    site.pacs.send(site.pacs.get("/studies")[0], "GATEWAY")
-    site.wait_state(plan, "pull_data")
+    site.push(day.files["dx"])
+    site.wait_record(day.uid("dx"), "reception", lambda record: record["state"] == "pull_data")
     site.gateway.kill()
     site.gateway.start()
-    (message,) = site.received(1)
-    assert message.body["isPush"] == 1
-    assert len(message.files) == 2
+    site.wait_done(day.uid("dx"))
+    tally.add("gateway killed before a push is stable", check(site, {day.uid("dx"): 2}))
 
 
-def test_images_that_come_after_the_decision_are_not_deleted(site: Site, own_broker: RabbitMQ) -> None:
+def test_images_that_come_after_the_decision_are_not_deleted(
+    own_site: Hospital, own_broker: RabbitMQ, day: Day, tally: Tally
+) -> None:
     """The broker is away, the delivery waits; more images of the study come: they are delivered too."""
-    plans = mixture()
+    site = own_site
     site.gateway.settings["Sources"] = {}
-    site.gateway.configuration["StableAge"] = 2
-    site.pacs.start()
     site.gateway.start()
-    site.fill(plans["growing-ct"])
-    site.pacs.send(site.pacs.get("/studies")[0], "GATEWAY")
-    uid = plans["growing-ct"].study_instance_uid
-    wait_until(lambda: (site.gateway.record(uid) or {}).get("outbox"), 60, "an outbox")
-    site.fill(plans["late"])
-    site.pacs.send(site.pacs.get("/studies")[0], "GATEWAY")
+    site.push(day.files["ct"])
+    site.wait_record(day.uid("ct"), "an outbox", lambda record: record["outbox"])
+    site.push(day.files["late"])
     own_broker.start()
-    first, second = site.received(2)
-    assert second.body["numberReceived"] == len(second.files) > first.body["numberReceived"]
-    site.wait_settled(plans["growing-ct"])
-    assert instances(site) == 0
+    site.wait_done(day.uid("ct"), images=THIN + LATE)
+    verdict = check(site, {day.uid("ct"): THIN + LATE})
+    assert verdict.deliveries == 2
+    tally.add("images pushed while RabbitMQ is away", verdict)
 
 
-def test_pacs_goes_and_comes_back(site: Site, own_broker: RabbitMQ) -> None:
+def test_pacs_goes_and_comes_back(site: Hospital, tally: Tally) -> None:
     plan = mixture()["chest-dx"]
-    own_broker.start()
     site.pacs.start()
     site.fill(plan)
     site.pacs.kill()
     site.gateway.start()
     site.wait_log("source PACS does not answer")
     site.pacs.start()
-    site.received(1)
+    site.wait_done(plan.study_instance_uid)
+    tally.add("PACS away at a query", check(site, {plan.study_instance_uid: 2}))
     log = site.gateway.python_log()
     assert log.count("source PACS does not answer") == 1
     assert log.count("source PACS answers again") == 1
+
+
+def test_pacs_killed_during_a_move(site: Hospital, tally: Tally) -> None:
+    """The rest is pulled when it is back; what has come stays."""
+    plan = mixture(scale=1)["chest-ct"]
+    site.pacs.start()
+    site.fill(plan)
+    site.gateway.start()
+    wait_until(lambda: instances(site) >= 20, 30, "the move to be under way", every=0.01)
+    site.pacs.kill()
+    site.wait_log("orthanc move failed!")
+    held = instances(site)
+    site.pacs.start()
+    assert 20 <= held <= instances(site)
+    site.wait_done(plan.study_instance_uid)
+    tally.add("PACS killed during a move", check(site, {plan.study_instance_uid: 300}))
+
+
+def test_pacs_hangs_during_a_query(site: Hospital, tally: Tally) -> None:
+    """It is silent for longer than TimeoutSeconds, with open sockets."""
+    plan = mixture()["chest-dx"]
+    site.gateway.settings["Sources"]["PACS"]["TimeoutSeconds"] = 2
+    site.pacs.start()
+    site.gateway.start()
+    site.wait_log("find ")
+    site.pacs.pause()
+    site.wait_log("source PACS does not answer")
+    site.pacs.resume()
+    site.fill(plan)
+    site.wait_done(plan.study_instance_uid)
+    tally.add("PACS hangs at a query", check(site, {plan.study_instance_uid: 2}))
