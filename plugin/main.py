@@ -21,7 +21,7 @@ try:
     from plugin.bootstrap import start
     from plugin.errors import ConfigError
 except ModuleNotFoundError as missing:
-    if missing.name in ("plugin", "filters"):
+    if (missing.name or "").partition(".")[0] in ("plugin", "filters"):
         raise
     orthanc.LogError(
         f"PACS Pull: the Python package {missing.name!r} is missing. Expected in {VENV}: run `make install` in {ROOT}"
