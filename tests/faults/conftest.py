@@ -64,7 +64,7 @@ def own_site(tmp_path: Path, own_broker: RabbitMQ) -> Iterator[Hospital]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """A failed test counts as a loss and shows the logs of its servers."""
+    """A failed test counts as a loss; shows the logs of its servers."""
     report = yield
     funcargs: dict[str, Any] = getattr(item, "funcargs", {})
     if report.when == "call" and report.failed:

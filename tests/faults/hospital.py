@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from pydicom import dcmread
@@ -17,14 +17,19 @@ from pynetdicom import AE, StoragePresentationContexts
 
 from tests.integration.site import SETTLED, Site
 from tests.simulators.orthanc import ROOT
-from tests.simulators.pacs import Faults, SimulatedPacs
+from tests.simulators.pacs import HONEST, Faults, SimulatedPacs
 from tests.simulators.process import LOOPBACK, ServerError, wait_until
 from tests.simulators.rabbitmq import RabbitMQ
 
 logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
 
 SETTLE_SECONDS = 120
+AT_ONCE = 6
 STORED = 0x0000
+
+
+Case = TypeVar("Case")
+Outcome = TypeVar("Outcome")
 
 
 class Hospital(Site):
@@ -36,16 +41,19 @@ class Hospital(Site):
         self.gateway.configuration["StableAge"] = 2
         self.gateway.env["PACS_PULL_JOURNAL"] = str(folder / "journal.jsonl")
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error_type: type[BaseException] | None = None, *_: object) -> None:
         self.gateway.kill()
         self.pacs.kill()
+        if error_type is not None:
+            for title, text in self.logs():
+                print(f"--- {self.queue}: {title} ---\n{text[-8000:]}")
 
     def journal(self) -> Path:
         """What the gateway has had confirmed and has deleted, in order."""
         return self.folder / "journal.jsonl"
 
     @contextmanager
-    def simulated_pacs(self, faults: Faults = Faults()) -> Iterator[SimulatedPacs]:
+    def simulated_pacs(self, faults: Faults = HONEST) -> Iterator[SimulatedPacs]:
         """A PACS within this process instead of the Orthanc, for many short runs."""
         moves = {self.gateway.ae_title: (LOOPBACK, self.gateway.dicom_port)}
         with SimulatedPacs(moves=moves, faults=faults) as pacs:
@@ -149,6 +157,13 @@ class Hospital(Site):
         if association.is_established:
             association.release()
         return taken
+
+
+def side_by_side(run: Callable[[Case], Outcome], cases: Iterable[Case]) -> dict[Case, Outcome]:
+    """Each case in a hospital of its own; several live at once, since each of them mostly waits."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = {case: pool.submit(run, case) for case in cases}
+    return {case: run.result() for case, run in runs.items()}
 
 
 USED = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.1.1")

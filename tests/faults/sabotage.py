@@ -1,7 +1,7 @@
 """A PythonScript for Orthanc: the plugin, with a death and a crooked clock built in. Only the fault tests load it.
 
 ``PACS_PULL_DIE`` is ``<point>:<number>``: the process kills itself (SIGKILL) at the ``number``-th time that it comes to
-the point; see ``install`` for the points. Without it the times are counted into the file that ``PACS_PULL_COUNT`` names.
+the point; see ``install`` for the points. ``PACS_PULL_COUNT`` names a file into which the times are counted.
 ``PACS_PULL_JOURNAL`` names a file that gets one line of JSON for each confirm of the broker and each deletion.
 ``PACS_PULL_CLOCK`` names a file that holds the seconds by which the gateway's clock is wrong.
 """
@@ -114,10 +114,10 @@ def bend_clock(file: Path) -> None:
             return timedelta(seconds=float(file.read_text()))
         return timedelta(0)
 
-    def now(_: SystemClock) -> datetime:
+    def now(self: SystemClock) -> datetime:
         return datetime.now(UTC) + wrong_by()
 
-    def today(_: SystemClock) -> date:
+    def today(self: SystemClock) -> date:
         return (datetime.now().astimezone() + wrong_by()).date()
 
     SystemClock.now = now  # type: ignore[method-assign]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from tests.simulators.images import SeriesPlan, StudyPlan, write_study
 
-SMALL = {"rows": 64, "columns": 64}
+SIDE = 64
+"""Rows and columns: small images are quick ones."""
 THIN = 14
 """Images of the series that is delivered of a chest CT; LATE of them come later in one that grows."""
 LATE = 6
@@ -25,7 +26,8 @@ def _ct(number: int, images: int, body_part: str = "CHEST", first_image: int = 1
         body_part=body_part,
         slice_thickness=thickness,
         kernel="LUNG",
-        **SMALL,
+        rows=SIDE,
+        columns=SIDE,
     )
 
 
@@ -43,9 +45,9 @@ def _study(number: int, name: str, day: date, *series: SeriesPlan) -> StudyPlan:
 
 def plans() -> dict[str, StudyPlan]:
     """By short name; `late` and `extra` are further images of `ct`."""
-    today = date.today()
+    today = datetime.now().astimezone().date()
     views = (
-        SeriesPlan(modality="DX", number=n, description=view, protocol=view, body_part="CHEST", **SMALL)
+        SeriesPlan(modality="DX", number=n, description=view, protocol=view, body_part="CHEST", rows=SIDE, columns=SIDE)
         for n, view in enumerate(("CHEST PA", "CHEST LAT"), start=1)
     )
     ct = _study(1, "chest", today, _ct(2, THIN - 2, thickness=5), _ct(3, THIN))

@@ -7,27 +7,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.faults.hospital import Hospital
+from tests.faults.hospital import Hospital, side_by_side
 from tests.faults.studies import LATE, THIN, Day
 from tests.faults.verdict import Tally, Verdict, Wanted, check
 from tests.requirements import require
 from tests.simulators import orthanc
-from tests.simulators.pacs import Faults, SimulatedPacs
+from tests.simulators.pacs import HONEST, Faults, SimulatedPacs
 from tests.simulators.rabbitmq import RabbitMQ
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 STRIDE = int(os.environ.get("PACS_PULL_FAULT_STRIDE", "7"))
 """Every so many points one is tried; ``make faults`` tries them all."""
-AT_ONCE = 6
-"""So many hospitals live side by side: each of them mostly waits."""
 
 Play = Callable[[Hospital, SimulatedPacs, Day], Wanted]
 
@@ -90,7 +88,7 @@ class Scenario:
     """Something that happens in a hospital; `faults` are the PACS's own."""
 
     play: Play
-    faults: Faults = Faults()
+    faults: Faults = HONEST
     has_sources: bool = True
 
 
@@ -127,20 +125,15 @@ def counted(folder: Path, broker: RabbitMQ, scenario: Scenario, day: Day) -> dic
 def survive(folder: Path, broker: RabbitMQ, scenario: Scenario, day: Day, point: str) -> Verdict:
     """Run into the death, start again, and see that all is well."""
     site = hospital(folder / point.replace(":", "-"), broker, scenario, f"{scenario.play.__name__}-{point}")
-    try:
-        with site, site.simulated_pacs(scenario.faults) as pacs:
-            with site.dying_once(point) as has_died:
-                wanted = scenario.play(site, pacs, day)
-            return check(site, wanted) if has_died() else Verdict()
-    except BaseException:
-        print(f"after {point}:\n{site.gateway.log_text()[-1000:]}\n{site.gateway.python_log()[-8000:]}")
-        raise
+    with site, site.simulated_pacs(scenario.faults) as pacs:
+        with site.dying_once(point) as has_died:
+            wanted = scenario.play(site, pacs, day)
+        return check(site, wanted) if has_died() else Verdict()
 
 
 @pytest.fixture(autouse=True)
-def _orthanc() -> Iterator[None]:
+def _orthanc() -> None:
     require(orthanc.available())
-    yield
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.play.__name__)
@@ -149,7 +142,5 @@ def test_a_death_at_every_point(scenario: Scenario, tmp_path: Path, broker: Rabb
     assert {"write", "written", "handed over", "confirmed", "deleted"} <= set(times)
     assert ("retrieved" in times) is scenario.has_sources
     points = [f"{point}:{number}" for point, most in sorted(times.items()) for number in range(1, most + 1)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        runs = [pool.submit(survive, tmp_path, broker, scenario, day, point) for point in points[::STRIDE]]
-    for run in runs:
-        tally.add(f"gateway killed at a write: {scenario.play.__name__.replace('_', ' ')}", run.result())
+    verdicts = side_by_side(partial(survive, tmp_path, broker, scenario, day), points[::STRIDE])
+    tally.add(f"gateway killed: {scenario.play.__name__.replace('_', ' ')}", sum(verdicts.values(), Verdict()))

@@ -21,7 +21,7 @@ _TICK = 0.02
 
 @dataclass(frozen=True)
 class Flow:
-    """What happens to one direction: each chunk waits so many seconds; or nothing passes while the sockets stay open."""
+    """What happens to one direction: each chunk waits so many seconds, or nothing passes and the sockets stay open."""
 
     delay: float = 0
     is_stalled: bool = False
