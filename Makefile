@@ -6,7 +6,7 @@ DATA ?=
 ONCE ?=
 CONFIG ?=
 
-.PHONY: help install demo run test check lint format faults bench docker-test dev mongodb clean
+.PHONY: help install demo run pull probe test check lint format faults bench docker-test dev mongodb clean
 
 help:     ## these lines
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 16
@@ -19,6 +19,13 @@ demo: install  ## a demo PACS, RabbitMQ and the gateway at work; DATA=folder: yo
 
 run: install  ## the gateway in the foreground, with orthanc.json or CONFIG=file
 	@exec scripts/run $(if $(CONFIG),"$(CONFIG)")
+
+pull:     ## have a study pulled now: ACCESSION=… (or PATIENT=… or STUDY=…; SERIES=number for one series of it)
+	@scripts/ask pull $(if $(ACCESSION),"AccessionNumber=$(ACCESSION)") $(if $(PATIENT),"PatientID=$(PATIENT)") \
+		$(if $(STUDY),"StudyInstanceUID=$(STUDY)") $(if $(SERIES),"SeriesNumber=$(SERIES)")
+
+probe:    ## what a PACS can do, and how it is best set: SOURCE=alias
+	@scripts/ask probe "$(SOURCE)"
 
 test: lint mongodb  ## all tests, with real servers
 	$(UNIT) --cov --cov-fail-under=95

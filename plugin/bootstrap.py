@@ -35,6 +35,7 @@ from plugin.pipeline.driver import Driver, StepFunction
 from plugin.pipeline.find import Find
 from plugin.pipeline.gate import Gate, Limits
 from plugin.pipeline.health import Health
+from plugin.pipeline.probe import Probe
 from plugin.pipeline.publish import Publish
 from plugin.pipeline.pull import Pull, PullSource, Slots
 from plugin.pipeline.receive import Receive
@@ -185,6 +186,7 @@ class _House:
             },
             shadow,
         )
+            Probe(sources, clock),
 
     def on_change(self, change_type: int, level: int, resource_id: str) -> None:
         """Orthanc's OnChange callback."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from plugin.domain.priority import MANUAL
@@ -17,6 +17,8 @@ from plugin.ports import Clock, Record, SeriesAnswer, Source, StudyAnswer
 
 log = logging.getLogger(__name__)
 
+PROMPT_SECONDS = 5.0
+"""Once a source has found something, the others are waited for no longer than this from the question."""
 ORDER = ("StudyInstanceUID", "AccessionNumber", "PatientID")
 """Of the keys given, these are asked in turn until one finds something."""
 
@@ -65,9 +67,16 @@ class Request:
     def _asked(self, query: Mapping[str, str]) -> Found:
         answers: dict[str, dict[str, StudyAnswer]] = {}
         silent: dict[str, str] = {}
-        with ThreadPoolExecutor(max_workers=max(len(self._sources), 1)) as pool:
-            asked = {alias: pool.submit(source.find_studies, query) for alias, source in self._sources.items()}
+        pool = ThreadPoolExecutor(max_workers=max(len(self._sources), 1), thread_name_prefix="manual find")
+        asked = {alias: pool.submit(source.find_studies, query) for alias, source in self._sources.items()}
+        pool.shutdown(wait=False)
+        done, late = wait(asked.values(), PROMPT_SECONDS)
+        if late and not any(future.exception() is None and any(_matching(future.result(), query)) for future in done):
+            wait(late)
         for alias, future in asked.items():
+            if not future.done():
+                silent[alias] = f"no answer within {PROMPT_SECONDS:g} s"
+                continue
             try:
                 for answer in _matching(future.result(), query):
                     answers.setdefault(answer.study_instance_uid, {})[alias] = answer

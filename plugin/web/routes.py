@@ -7,11 +7,13 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from plugin.domain.study import Study
 from plugin.errors import IllegalMoveError, TransientError
 from plugin.pipeline.decide import Decide
 from plugin.pipeline.health import Health
+from plugin.pipeline.probe import Probe
 from plugin.pipeline.request import Found, Request
 from plugin.pipeline.shadow import Shadow
 from plugin.ports import Record
@@ -66,6 +68,7 @@ class Gateway:
         to_document: Callable[[Study], dict[str, Any]],
         machinery: Callable[[], dict[str, Any]],
         shadow: Shadow | None = None,
+        probe: Probe | None = None,
     ) -> None:
         self._record = record
         self._request = request
@@ -74,6 +77,7 @@ class Gateway:
         self._to_document = to_document
         self._machinery = machinery
         self._shadow = shadow
+        self._probe = probe
 
     def debug(self, call: Call) -> dict[str, Any]:
         """The whole record of a study; where there is none, what the sources answer when asked now."""
@@ -97,6 +101,14 @@ class Gateway:
             "follow": [f"/api/v1/dcm/debug?StudyInstanceUID={study.study_instance_uid}" for study in studies],
             "sources": _told(found, self._health),
         }
+
+    def probe(self, call: Call) -> dict[str, Any]:
+        """What a source can do, and how it is best set; it is asked now, and nothing is moved."""
+        alias = unquote(call.groups[0])
+        found = self._probe(alias) if self._probe else None
+        if found is None:
+            raise BadCallError(404, f"no source {alias!r}; there are: {', '.join(self._health.report()) or 'none'}")
+        return found
 
     def decide(self, call: Call) -> dict[str, Any]:
         """What a person or the back end says of a study."""
@@ -124,6 +136,7 @@ def register(orthanc: Any, gateway: Gateway) -> list[Callable[..., None]]:
         ("GET", "/pacs-pull/status", gateway.status),
         ("GET", "/pacs-pull/shadow", gateway.shadow),
         ("POST", "/pacs-pull/pull", gateway.pull),
+        ("POST", "/pacs-pull/sources/([^/]+)/probe", gateway.probe),
         ("POST", "/pacs-pull/studies/([^/]+)/(retry|skip|completed|unsupported)", gateway.decide),
     )
     callbacks = [(pattern, _callback(method, answer)) for method, pattern, answer in table]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,12 +58,15 @@ class Department:
         return *self.crowd, *self.today, self.old
 
     def _study(self, name: str, day: date, time: str, *series: SeriesPlan) -> StudyPlan:
+        return replace(self.study(name, f"{day:%Y%m%d}", *series), study_time=time)
+
+    def study(self, name: str, study_date: str, *series: SeriesPlan, accession_number: str = "") -> StudyPlan:
         return StudyPlan(
             name=f"{self.name} {name}",
             patient_id=f"{self.name[:20]}-{name}",
-            accession_number=f"{self.name[:10]}{name}",
-            study_date=f"{day:%Y%m%d}",
-            study_time=time,
+            accession_number=accession_number or f"{self.name[:8]}{name}",
+            study_date=study_date,
+            study_time="120000",
             series=series,
         )
 
