@@ -1,9 +1,9 @@
 """The whole pipeline against bare C-MOVEs, and the time from the last image to the message.
 
 ``python -m tests.bench.flow [--studies 6] [--images 100] [--rounds 3]`` prints, for each round, the images a second of
-the same C-MOVEs into a bare Orthanc (TCP_NODELAY=1 too) and of the pipeline from the first C-MOVE to the last message in
-the queue, their ratio, and the median of last image stored -> message in the queue. One round right after the other, so
-that the ratio holds on a noisy machine.
+the same C-MOVEs into a bare Orthanc (TCP_NODELAY=1 too) and of the pipeline from the first C-MOVE to the last message
+in the queue, their ratio, and the median of last image stored -> message in the queue. One round comes right after the
+other, so that the ratio holds on a noisy machine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def plans(studies: int, images: int) -> list[StudyPlan]:
         name="",
         patient_id="",
         accession_number="",
-        study_date=f"{date.today():%Y%m%d}",
+        study_date=f"{datetime.now().astimezone():%Y%m%d}",
         study_time="08",
         series=(series,),
     )
@@ -127,9 +127,8 @@ def main() -> None:
                     f"bare {total / alone:.0f}/s  pipeline {total / whole:.0f}/s  ratio {alone / whole:.2f}", flush=True
                 )
             print(f"median ratio {statistics.median(ratios):.2f}")
-            print(
-                f"median last image -> message {statistics.median(delays) * 1000:.0f} ms, worst {max(delays) * 1000:.0f} ms"
-            )
+            middle, worst = statistics.median(delays) * 1000, max(delays) * 1000
+            print(f"median last image -> message {middle:.0f} ms, worst {worst:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -133,11 +133,11 @@ class Site:
 
 def mixture(scale: float = 0.2) -> dict[str, StudyPlan]:
     """Today's mixture by short name; the growing study's second part is ``late``."""
-    plans = days_mixture(date.today(), scale)
+    plans = days_mixture(datetime.now().astimezone().date(), scale)
     return {"late" if plan.is_late else plan.name.split(" ", 1)[1]: plan for plan in plans}
 
 
-def readable(message: Message) -> list[pydicom.Dataset]:
+def readable(message: Message) -> Sequence[pydicom.Dataset]:
     """Every file of a delivery, read with its pixels."""
     datasets = [pydicom.dcmread(file) for file in message.files]
     assert all(len(dataset.PixelData) > 0 for dataset in datasets)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.simulators.scu import Received, receiver
 from tests.simulators.images import SeriesPlan, StudyPlan, write_study
 from tests.simulators.pacs import HONEST, Faults, SimulatedPacs
-from tests.integration.simulators.scu import Received, receiver
 
 Serve = Callable[..., SimulatedPacs]
 

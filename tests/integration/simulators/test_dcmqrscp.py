@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.simulators.dcmqrscp import Dcmqrscp
-from tests.simulators.pacs import SimulatedPacs
 from tests.integration.simulators.conftest import CHEST_CT, Serve
 from tests.integration.simulators.scu import Received, find, move
+from tests.simulators.dcmqrscp import Dcmqrscp
+from tests.simulators.pacs import SimulatedPacs
 
 pytestmark = [
     pytest.mark.integration,

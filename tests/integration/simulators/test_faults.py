@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from tests.simulators.images import headers
-from tests.simulators.pacs import COUNT_KEYS, Faults, SimulatedPacs
 from tests.integration.simulators.conftest import CHEST_CT, OLD_CT, STUDIES, Serve
 from tests.integration.simulators.scu import (
     EXPLICIT,
@@ -22,6 +20,8 @@ from tests.integration.simulators.scu import (
     identifier,
     move,
 )
+from tests.simulators.images import headers
+from tests.simulators.pacs import COUNT_KEYS, Faults, SimulatedPacs
 
 CHEST = CHEST_CT.study_instance_uid
 THICK = CHEST_CT.series_instance_uid(2)

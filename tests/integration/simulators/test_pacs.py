@@ -9,8 +9,6 @@ from typing import Any
 from pydicom import dcmread
 from pynetdicom import build_context
 
-from tests.simulators.images import SeriesPlan, StudyPlan, headers, write_study
-from tests.simulators.pacs import NonsenseServer, SimulatedPacs
 from tests.integration.simulators.conftest import CHEST_CT, OLD_CT, STUDIES, Serve, small
 from tests.integration.simulators.scu import (
     CT,
@@ -22,6 +20,8 @@ from tests.integration.simulators.scu import (
     get,
     move,
 )
+from tests.simulators.images import SeriesPlan, StudyPlan, headers, write_study
+from tests.simulators.pacs import NonsenseServer, SimulatedPacs
 
 
 def _with(*series: SeriesPlan) -> StudyPlan:
