@@ -100,6 +100,7 @@ class _Orthanc:
     ae_title: str
     storage: Path
     name: str
+    stable_seconds: float
 
     @classmethod
     def of(cls, orthanc_configuration: Mapping[str, Any]) -> _Orthanc:
@@ -110,6 +111,7 @@ class _Orthanc:
             ae_title=orthanc_configuration.get("DicomAet", "ORTHANC"),
             storage=Path(orthanc_configuration.get("StorageDirectory", "OrthancStorage")).absolute(),
             name=f"{socket.gethostname()}/{port}",
+            stable_seconds=float(orthanc_configuration.get("StableAge", 60)),
         )
 
 
@@ -170,6 +172,7 @@ class _House:
                 for alias, source in set_sources.items()
             },
         )
+            stable_seconds=me.stable_seconds,
         workers = Workers(crew, set_sources, self._supervisor)
         request = Request(sources, record, health, clock, lambda: workers.wake(Step.PULL))
         decide = Decide(record, store, hand_over, clock)

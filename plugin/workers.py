@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -58,6 +59,8 @@ class Crew:
     take_over: TakeOver
     retain: Retain
     finds: dict[str, Find]
+    stable_seconds: float = 0.0
+    """Orthanc's StableAge."""
 
     def hold(self, name: str) -> bool:
         """Take or prolong a named lease."""
@@ -74,6 +77,7 @@ class Workers:
         self._supervisor = supervisor
         self._of: dict[Step, list[Worker]] = {step: [] for step in Step}
         self._has_reconciled = False
+        self._began = time.monotonic()
         self._polled_by_us: set[str] = set()
         self._reconciler = supervisor.add("reconcile", self._reconcile)
         crew.events.wake = supervisor.add("receive", lambda: crew.events.handle_all(crew.receive, self._tell_all)).wake
@@ -181,10 +185,11 @@ class Workers:
                 log.info("%d studies were in work when we stopped: they go on", freed)
         crew.record.age(crew.clock.now())
         crew.events.has_dropped = False
-        crew.reconcile()
+        early = crew.stable_seconds - (time.monotonic() - self._began)
+        crew.reconcile(is_early=early > 0)
         self._has_reconciled = True
         self._tell_all()
-        return RECONCILE_SECONDS
+        return early if early > 0 else RECONCILE_SECONDS
 
     def _leases(self) -> float:
         crew = self._crew

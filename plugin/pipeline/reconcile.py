@@ -27,13 +27,17 @@ class Reconcile:
         self._clock = clock
         self._sources = sources
 
-    def __call__(self) -> int:
-        """How many records were set going again. Raises StoreError, RecordError."""
+    def __call__(self, is_early: bool = False) -> int:
+        """How many records were set going again. Raises StoreError, RecordError.
+
+        ``is_early``: Orthanc has not run for its StableAge yet. It calls every study stable then, also one of which it
+        was sent a part just before it stopped.
+        """
         expected = self._record.in_state(State.PULL_DATA)  # read first: what is pushed meanwhile is not missed below
         uids = self._store.study_uids()
         held = set(uids)
         moved = sum(self._is_unbound(uid) for uid in self._record.waiting(Step.DELIVER) if uid in held)
-        moved += sum(self._is_set_going(uid) for uid in uids)
+        moved += sum(self._is_set_going(uid, is_early) for uid in uids)
         moved += sum(self._is_asked_again(uid) for uid in expected if uid not in held)
         if moved:
             log.info("reconcile: %d studies set going again", moved)
@@ -55,7 +59,7 @@ class Reconcile:
         )
         return True
 
-    def _is_set_going(self, uid: str) -> bool:
+    def _is_set_going(self, uid: str, is_early: bool) -> bool:
         """A study in Orthanc that nothing is waiting to deal with."""
         before = self._record.get(uid)
         if before is not None and (before.next_step is not None or before.lease is not None):
@@ -67,7 +71,7 @@ class Reconcile:
             return False
         if stored is None:
             return False
-        after = self._receive.saw(stored, is_quiet=stored.is_orthanc_stable)
+        after = self._receive.saw(stored, is_quiet=stored.is_orthanc_stable and not is_early)
         return after is not None and after.next_step is not None
 
     def _is_asked_again(self, uid: str) -> bool:

@@ -48,7 +48,7 @@ class WorkersBroker(FakeBroker):
 class Gateway:
     """A house with its threads."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, stable_seconds: float = 0) -> None:
         self.house = house
         house.clock = RunningClock()
         house.broker = WorkersBroker()
@@ -60,7 +60,7 @@ class Gateway:
             health=house.health, slots=house.slots, gate=Gate([], Limits(0, 0), lambda folder: 0, lambda: None),
             broker=house.broker, events=self.events, receive=house.receive, reconcile=house.reconcile,  # type: ignore[arg-type]
             take_over=TakeOver(house.record, house.store, house.clock, OWNER, house.sources),
-            retain=house.retain, finds=house.finds,
+            retain=house.retain, finds=house.finds, stable_seconds=stable_seconds,
         )  # fmt: skip
         self.workers = Workers(crew, dict.fromkeys(house.sources, QUICK), self.supervisor)
 
@@ -103,6 +103,17 @@ def test_nothing_is_done_before_the_first_reconciliation(gateway: Gateway) -> No
     gateway.tick("reconcile")
     gateway.tick("find PACS")
     assert house.pacs.finds
+
+
+def test_orthanc_is_asked_again_when_its_stable_age_is_over(house: House) -> None:
+    """Right after its start it calls everything stable."""
+    house.store.receive(chest_ct())
+    house.store.is_stable = True
+    gateway = Gateway(house, stable_seconds=0.3)
+    assert 0 < gateway.tick("reconcile") <= 0.3
+    assert house.study(CT).next_step is None
+    wait_until(lambda: gateway.tick("reconcile") > 1, 5, "the end of the StableAge")
+    assert house.study(CT).next_step is not None
 
 
 def test_what_was_in_work_at_the_kill_goes_on(gateway: Gateway, lines: Lines) -> None:

@@ -28,6 +28,19 @@ def test_images_that_still_come_are_waited_for(house: House) -> None:
     assert (house.study(CT).state, house.study(CT).next_step) == (State.PULL_DATA, None)
 
 
+def test_a_push_that_a_kill_broke_off_is_not_taken_for_whole(house: House) -> None:
+    """Orthanc has just started and calls everything stable; the rest is on its way."""
+    house.store.receive(chest_ct()[:7])
+    house.store.is_stable = True
+    assert house.reconcile(is_early=True) == 0
+    assert (house.study(CT).state, house.study(CT).next_step) == (State.PULL_DATA, None)
+    house.store.receive(chest_ct())
+    assert house.reconcile() == 1
+    house.work()
+    assert [message.body["revision"] for message in house.messages()] == [1]
+    assert not house.store.images
+
+
 def test_what_is_settled_stays_so(house: House) -> None:
     house.pacs.add(chest_ct())
     house.poll(2)
