@@ -26,6 +26,7 @@ class Reconcile:
         self._receive = receive
         self._clock = clock
         self._sources = sources
+        self._told: set[str] = set()
 
     def __call__(self, is_early: bool = False) -> int:
         """How many records were set going again. Raises StoreError, RecordError.
@@ -39,9 +40,22 @@ class Reconcile:
         moved = sum(self._is_unbound(uid) for uid in self._record.waiting(Step.DELIVER) if uid in held)
         moved += sum(self._is_set_going(uid, is_early) for uid in uids)
         moved += sum(self._is_asked_again(uid) for uid in expected if uid not in held)
+        self._tell_unserved()
         if moved:
             log.info("reconcile: %d studies set going again", moved)
         return moved
+
+    def _tell_unserved(self) -> None:
+        """A pull from a source that is not set any more waits, until a poll finds the study in another one."""
+        for uid in self._record.waiting(Step.PULL):
+            study = self._record.get(uid)
+            if study is None or uid in self._told or any(alias in self._sources for alias in study.sources):
+                continue
+            self._told.add(uid)
+            study_log(study.ids).warning(
+                "waits for a pull, but its source %s is not set any more: set it again, or skip the study",
+                ", ".join(study.sources),
+            )
 
     def _is_unbound(self, uid: str) -> bool:
         """Images that came from a source which is not set any more: deliveries are served source by source."""

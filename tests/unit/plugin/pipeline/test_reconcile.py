@@ -8,6 +8,7 @@ import pytest
 
 from plugin.domain.study import State, Step
 from plugin.errors import StoreError
+from plugin.pipeline.reconcile import Reconcile
 from tests.fakes import FakeSource
 from tests.unit.plugin.conftest import Lines
 from tests.unit.plugin.examples import CT, DX, chest_ct, chest_dx, series
@@ -170,3 +171,18 @@ def test_several_restarts_deliver_once(build: Callable[..., House]) -> None:
     house.crash()
     house.settle()
     assert len(house.messages()) == 1
+
+
+def test_a_pull_that_no_set_source_can_serve_is_told_once(house: House, lines: Lines) -> None:
+    house.pacs.add(chest_ct())
+    house.poll(2)
+    house.reconcile()
+    assert not lines.containing("is not set any more")
+    for _ in range(2):
+        Reconcile(house.record, house.store, house.receive, house.clock, ["OTHER"])()
+    assert len(lines.containing("waits for a pull, but its source PACS is not set any more")) == 2
+    unserved = Reconcile(house.record, house.store, house.receive, house.clock, ["OTHER"])
+    unserved()
+    unserved()
+    assert len(lines.containing("waits for a pull, but its source PACS is not set any more")) == 3
+    assert house.study(CT).next_step is Step.PULL
