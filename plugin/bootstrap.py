@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from filters import RulesError, RulesFile
 from plugin import configuration
 from plugin.adapters.clock import SystemClock
 from plugin.adapters.databases import open_record
+from plugin.adapters.dicomweb_source import DicomWebSource
 from plugin.adapters.dimse_source import DimseSource
 from plugin.adapters.disk import free_bytes
 from plugin.adapters.document import to_document
@@ -46,6 +48,7 @@ from plugin.pipeline.select import Select
 from plugin.pipeline.shadow import Shadow
 from plugin.pipeline.take_over import TakeOver
 from plugin.pipeline.verify import Verify
+from plugin.ports import Source
 from plugin.settings import Settings, SourceSettings
 from plugin.supervisor import Supervisor
 from plugin.web.routes import Gateway, register
@@ -121,11 +124,9 @@ class _House:
     def __init__(self, orthanc: Any, settings: Settings, rules: RulesFile, shadow: Shadow | None) -> None:
         me = _Orthanc.of(json.loads(orthanc.GetConfiguration()))
         http = Loopback(me.url, orthanc.GenerateRestApiAuthorizationToken())
-        clock, record, set_sources = SystemClock(), open_record(settings.database.url.get_secret_value(), settings.path(Path())), settings.sources
-        sources = {
-            alias: DimseSource(alias, http, me.ae_title, source.timeout_seconds)
-            for alias, source in set_sources.items()
-        }
+        record = open_record(settings.database.url.get_secret_value(), settings.path(Path()))
+        clock, set_sources = SystemClock(), settings.sources
+        sources = {alias: open_source(alias, source, http, me.ae_title) for alias, source in set_sources.items()}
         store = OrthancStore(Sdk(orthanc), http, me.storage)
         hand_over = HandOverFolder(settings.path(settings.store_image_directory), store)
         broker = open_broker(settings, rules)
@@ -171,8 +172,8 @@ class _House:
                 )
                 for alias, source in set_sources.items()
             },
-        )
             stable_seconds=me.stable_seconds,
+        )
         workers = Workers(crew, set_sources, self._supervisor)
         request = Request(sources, record, health, clock, lambda: workers.wake(Step.PULL))
         decide = Decide(record, store, hand_over, clock)
@@ -188,8 +189,8 @@ class _House:
                 "workers": self._supervisor.report(),
             },
             shadow,
-        )
             Probe(sources, clock),
+        )
 
     def on_change(self, change_type: int, level: int, resource_id: str) -> None:
         """Orthanc's OnChange callback."""
@@ -227,5 +228,22 @@ def stability_rule(source: SourceSettings) -> StabilityRule:
     return StabilityRule(source.stability == "Count", timedelta(seconds=source.delay_seconds))
 
 
-def pull_source(source: DimseSource, settings: SourceSettings) -> PullSource:
+def open_source(alias: str, settings: SourceSettings, http: Loopback, ae_title: str) -> Source:
+    """The source by its protocol."""
+    if settings.protocol == "DIMSE":
+        return DimseSource(alias, http, ae_title, settings.timeout_seconds, settings.retrieve_method == "C-GET")
+    return DicomWebSource(alias, settings.url, authorization(settings), settings.timeout_seconds, http)
+
+
+def authorization(settings: SourceSettings) -> str:
+    """The Authorization header of a DICOMweb source (RFC 7617, RFC 6750); empty where it asks for none."""
+    if token := settings.token.get_secret_value():
+        return f"Bearer {token}"
+    if not settings.username:
+        return ""
+    pair = f"{settings.username}:{settings.password.get_secret_value()}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def pull_source(source: Source, settings: SourceSettings) -> PullSource:
     return PullSource(source, settings.query_level == "Series", settings.max_concurrent_retrieves, settings.max_tries)

@@ -139,7 +139,9 @@ def _told(problem: ErrorDetails) -> str:
 
 
 def _shown(problem: ErrorDetails) -> str:
-    secret = "Url" in problem["loc"] or isinstance(problem["input"], SecretStr)
+    secret = {"Url", "Password", "Token"}.intersection(map(str, problem["loc"])) or isinstance(
+        problem["input"], SecretStr | Mapping
+    )
     return "***" if secret else _json(problem["input"])
 
 
@@ -169,7 +171,9 @@ def _about_orthanc(section: Mapping[str, Any], configuration: Mapping[str, Any])
         return problems
     if configuration.get("DicomModalitiesInDatabase") is True:
         return problems
-    for alias in sources:
+    for alias, source in sources.items():
+        if isinstance(source, dict) and source.get("Protocol") == "DICOMweb":
+            continue
         if alias not in modalities:
             close = get_close_matches(alias, modalities, n=1, cutoff=0.4)
             hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(modalities) or 'none'}"

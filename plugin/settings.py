@@ -9,10 +9,20 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_pascal
 
 AMQP = ("amqp://", "amqps://")
+QUIET_HOURS = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
 DATABASES = ("sqlite:///", "mongodb://", "mongodb+srv://")
 
 
@@ -34,8 +44,14 @@ class _Section(BaseModel):
 
 
 class SourceSettings(_Section):
-    """One PACS; its address stands in Orthanc's ``DicomModalities`` under the same alias."""
+    """One PACS; its address stands in Orthanc's ``DicomModalities`` under the same alias, or it has a DICOMweb Url."""
 
+    protocol: Literal["DIMSE", "DICOMweb"] = "DIMSE"
+    url: str = ""
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    token: SecretStr = SecretStr("")
+    retrieve_method: Literal["C-MOVE", "C-GET"] = "C-MOVE"
     query_level: Literal["Study", "Series"] = "Study"
     poll_interval_seconds: Seconds = 30
     cross_days: tuple[Annotated[int, Field(ge=-365, le=365)], ...] = (0,)
@@ -46,6 +62,20 @@ class SourceSettings(_Section):
     mirror_group: str = ""
     timeout_seconds: Annotated[Seconds, Field(le=3600)] = 60
     max_answers: Count = 0
+    min_seconds_between_operations: Annotated[float, BeforeValidator(_not_a_truth_value), Field(ge=0, le=3600)] = 0
+    max_images_per_minute: Count = 0
+    quiet_hours: tuple[Annotated[str, Field(pattern=QUIET_HOURS)], ...] = ()
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.protocol == "DICOMweb":
+            if not self.url.startswith(("http://", "https://")):
+                raise ValueError("Url http://… or https://… with Protocol DICOMweb")
+            if self.token.get_secret_value() and self.password.get_secret_value():
+                raise ValueError("either Token or Username and Password")
+        elif self.url or self.username or self.password.get_secret_value() or self.token.get_secret_value():
+            raise ValueError('Url, Username, Password and Token only with "Protocol": "DICOMweb"')
+        return self
 
     @field_validator("cross_days")
     @classmethod

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plugin.adapters.header import KEYWORDS, rules_header
-from plugin.adapters.orthanc_rest import Loopback
+from plugin.adapters.orthanc_rest import NOT_FOUND, Loopback
 from plugin.domain.dates import iso_date, iso_time
 from plugin.errors import LevelRefusedError, SourceError, StoreError, TooManyAnswersError
 from plugin.ports import SeriesAnswer, StudyAnswer
+
+log = logging.getLogger(__name__)
 
 STUDY_KEYS = (
     "StudyInstanceUID",
@@ -36,10 +39,12 @@ _STATUS = re.compile(r"DIMSE status 0x([0-9A-Fa-f]{4})")
 class DimseSource:
     """The Source port on ``/modalities/{alias}/query`` and ``/move``.
 
-    ``timeout`` is the longest silence, in seconds, of the PACS within one operation.
+    ``timeout`` is the longest silence, in seconds, of the PACS within one operation. ``is_get``: images come by C-GET,
+    on the association that we open, where Orthanc has it (1.12.6 or later).
     """
 
-    def __init__(self, alias: str, http: Loopback, target_ae_title: str, timeout: float) -> None:
+    def __init__(self, alias: str, http: Loopback, target_ae_title: str, timeout: float, is_get: bool = False) -> None:
+        self._is_get = is_get
         self.alias = alias
         self._http = http
         self._target = target_ae_title
@@ -83,11 +88,17 @@ class DimseSource:
         self._move("Instance", [{**parents, "SOPInstanceUID": "\\".join(uids)} for uids in lists])
 
     def _move(self, level: str, resources: Sequence[Mapping[str, str]]) -> None:
-        self._post(
-            f"/modalities/{self.alias}/move",
-            {"Level": level, "Resources": resources, "TargetAet": self._target, "Timeout": self._timeout},
-            "move",
-        )
+        body = {"Level": level, "Resources": resources, "Timeout": self._timeout}
+        if self._is_get:
+            try:
+                self._post(f"/modalities/{self.alias}/get", body, "get")
+                return
+            except SourceError as error:
+                if getattr(error.__cause__, "status", 0) != NOT_FOUND:
+                    raise
+                self._is_get = False
+                log.warning("%s: this Orthanc has no C-GET (1.12.6 or later has): C-MOVE is used", self.alias)
+        self._post(f"/modalities/{self.alias}/move", {**body, "TargetAet": self._target}, "move")
 
     def _find(self, level: str, query: Mapping[str, str], normalize: bool) -> list[dict[str, Any]]:
         body = {"Level": level, "Query": query, "Normalize": normalize, "Timeout": self._timeout}

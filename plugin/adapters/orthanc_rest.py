@@ -76,6 +76,10 @@ class Loopback:
         """The JSON that a POST of JSON answers."""
         return self._json(self._request("POST", path, data=json.dumps(body).encode(), timeout=timeout))
 
+    def store(self, dicom: bytes) -> None:
+        """Put one DICOM file into Orthanc; one that is there already is no error."""
+        self._json(self._request("POST", "/instances", data=dicom))
+
     def delete(self, path: str) -> None:
         """DELETE; a resource that is gone already is no error."""
         answer = self._request("DELETE", path)

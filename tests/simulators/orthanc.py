@@ -109,7 +109,7 @@ class Orthanc(ServerProcess):
         if not accepts(self.http_port):
             return False
         try:
-            return requests.get(f"{self.url}/system", timeout=2).ok
+            return requests.get(f"{self.url}/system", timeout=2).status_code in (200, 401)  # 401: users are set
         except requests.RequestException:
             return False
 
