@@ -41,10 +41,10 @@ class Hospital(Site):
         self.gateway.configuration["StableAge"] = 2
         self.gateway.env["PACS_PULL_JOURNAL"] = str(folder / "journal.jsonl")
 
-    def __exit__(self, error_type: type[BaseException] | None = None, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self.gateway.kill()
         self.pacs.kill()
-        if error_type is not None:
+        if any(error):
             for title, text in self.logs():
                 print(f"--- {self.queue}: {title} ---\n{text[-8000:]}")
 

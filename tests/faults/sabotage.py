@@ -34,6 +34,7 @@ from plugin.adapters.sqlite_record import SqliteRecord  # noqa: E402
 
 _times: Counter[str] = Counter()
 _lock = threading.Lock()
+_local = threading.local()
 _point, _, _number = os.environ.get("PACS_PULL_DIE", "").partition(":")
 
 
@@ -71,23 +72,33 @@ def after(owner: Any, name: str, point: str) -> None:
 def install() -> None:
     """Put a point before and after each write of the record, and after all else that outlives us.
 
+    ``write``: a study's change is about to be committed; ``written``: it has just been. ``leased``: so has a lease.
     ``retrieved``: the PACS has said that the move is over. ``handed over``: the folder is in place. ``confirmed``: the
     broker has confirmed. ``deleted``: Orthanc has deleted. Of none of these the record knows yet.
     """
     after(DimseSource, "retrieve", "retrieved")
     after(hand_over, "_put_in_place", "handed over")
-    transaction, publish, delete = SqliteRecord._transaction, RabbitMQ.publish, OrthancStore.delete
+    transaction, hold = SqliteRecord._transaction, SqliteRecord.hold
+    publish, delete = RabbitMQ.publish, OrthancStore.delete
 
     @contextmanager
     def mortal_transaction(self: SqliteRecord) -> Iterator[Any]:
         with transaction(self) as connection:
             before = connection.total_changes
             yield connection
-            has_written = connection.total_changes > before
+            has_written = connection.total_changes > before and not getattr(_local, "is_leasing", False)
             if has_written:
                 pass_by("write")
         if has_written:
             pass_by("written")
+
+    def mortal_hold(self: SqliteRecord, *given: Any) -> bool:
+        _local.is_leasing = True
+        try:
+            return hold(self, *given)
+        finally:
+            _local.is_leasing = False
+            pass_by("leased")
 
     def mortal_publish(self: RabbitMQ, message: Any) -> None:
         publish(self, message)
@@ -102,6 +113,7 @@ def install() -> None:
         pass_by("deleted")
 
     SqliteRecord._transaction = mortal_transaction  # type: ignore[method-assign]
+    SqliteRecord.hold = mortal_hold  # type: ignore[method-assign]
     RabbitMQ.publish = mortal_publish  # type: ignore[method-assign]
     OrthancStore.delete = mortal_delete  # type: ignore[method-assign]
 

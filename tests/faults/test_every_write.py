@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -136,11 +136,20 @@ def _orthanc() -> None:
     require(orthanc.available())
 
 
+def points(times: Mapping[str, int], play: Play) -> Iterator[str]:
+    """Each point as often as it was come to. Leases are renewed for ever: two will do. A death before a commit leaves
+    what the death after the last one did, so that one scenario is enough to see that SQLite keeps its promise."""
+    for point, most in sorted(times.items()):
+        if point != "write" or play is pulled:
+            yield from (f"{point}:{number}" for number in range(1, (2 if point == "leased" else most) + 1))
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.play.__name__)
 def test_a_death_at_every_point(scenario: Scenario, tmp_path: Path, broker: RabbitMQ, day: Day, tally: Tally) -> None:
     times = counted(tmp_path / "counting", broker, scenario, day)
     assert {"write", "written", "handed over", "confirmed", "deleted"} <= set(times)
     assert ("retrieved" in times) is scenario.has_sources
-    points = [f"{point}:{number}" for point, most in sorted(times.items()) for number in range(1, most + 1)]
-    verdicts = side_by_side(partial(survive, tmp_path, broker, scenario, day), points[::STRIDE])
+    every = list(points(times, scenario.play))[::STRIDE]
+    print(times)
+    verdicts = side_by_side(partial(survive, tmp_path, broker, scenario, day), every)
     tally.add(f"gateway killed: {scenario.play.__name__.replace('_', ' ')}", sum(verdicts.values(), Verdict()))

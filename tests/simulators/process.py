@@ -6,6 +6,7 @@ watches over all of them: when the process that started the servers ends, howeve
 """
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Self
 
 LOOPBACK = "127.0.0.1"
+PORTS = (10_000, 32_768)
 
 
 class ServerError(RuntimeError):
@@ -25,12 +27,26 @@ class ServerError(RuntimeError):
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different TCP ports that are free on the loopback address at this moment."""
+    """Return `count` different TCP ports that are free on the loopback address at this moment.
+
+    They lie below those that the kernel gives to outgoing connections, so that none of these takes the port of a
+    server that is just being restarted.
+    """
     with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
+        return [_hold_free_port(held) for _ in range(count)]
+
+
+def _hold_free_port(held: ExitStack) -> int:
+    while True:
+        port = random.randrange(*PORTS)
+        one = socket.socket()
+        try:
+            one.bind((LOOPBACK, port))
+        except OSError:
+            one.close()
+        else:
+            held.enter_context(one)
+            return port
 
 
 def free_port() -> int:
