@@ -159,6 +159,12 @@ class HandOver(Protocol):
         Raises StoreError.
         """
 
+    def is_half_written(self, path: str) -> bool:
+        """Whether a folder was left while it was being written; nobody was ever told of it."""
+
+    def study_of(self, path: str) -> str | None:
+        """The StudyInstanceUID of the images in a folder, or None where no image can be read."""
+
     def remove(self, path: str) -> None:
         """Remove a folder by its path; one that is gone is no error."""
 

@@ -259,6 +259,8 @@ class FakeHandOver:
     def __init__(self, clock: FakeClock, root: str = "/store_image") -> None:
         self.folders: dict[str, frozenset[str]] = {}
         self.is_full = False
+        self.studies: dict[str, str] = {}
+        """The StudyInstanceUID by path."""
         self._clock = clock
         self._root = root
         self._touched: dict[str, datetime] = {}
@@ -275,6 +277,12 @@ class FakeHandOver:
 
     def older_than(self, at: datetime) -> list[str]:
         return [f"{self._root}/{folder}" for folder, touched in self._touched.items() if touched < at]
+
+    def is_half_written(self, path: str) -> bool:
+        return path.startswith(f"{self._root}/.part-")
+
+    def study_of(self, path: str) -> str | None:
+        return self.studies.get(path)
 
     def remove(self, path: str) -> None:
         self.folders.pop(path.removeprefix(f"{self._root}/"), None)

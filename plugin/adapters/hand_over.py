@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+import pydicom
+from pydicom.errors import InvalidDicomError
+
 from plugin.errors import StoreError
 from plugin.ports import Folder, ImageStore
 
@@ -57,6 +60,19 @@ class HandOverFolder:
             return []
         except OSError as error:
             raise StoreError(f"the hand-over folder {self._directory} cannot be read: {error.strerror}") from error
+
+    def is_half_written(self, path: str) -> bool:
+        return Path(path).name.startswith(ASIDE)
+
+    def study_of(self, path: str) -> str | None:
+        try:
+            file = next(Path(path).glob(f"*{SUFFIX}"), None)
+            if file is None:
+                return None
+            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["StudyInstanceUID"])
+        except (OSError, InvalidDicomError):
+            return None
+        return str(header.get("StudyInstanceUID", "")) or None
 
     def remove(self, path: str) -> None:
         folder = Path(path)

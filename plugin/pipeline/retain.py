@@ -1,15 +1,24 @@
-"""Remove hand-over folders and records that are past their time; a folder whose message still waits is kept."""
+"""Remove hand-over folders and records that are past their time; a folder whose message still waits is kept.
+
+A folder that is still half written after an hour was left so by a kill: it is removed. One that no record knows is told
+at the start, and left alone until its time is over.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from plugin.domain.study import Step
+from plugin.logs import study_log
 from plugin.ports import Clock, HandOver, Record
 
 log = logging.getLogger(__name__)
+
+WRITTEN_WITHIN = timedelta(hours=1)
+"""Writing a folder takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +37,40 @@ class Retain:
         self._record = record
         self._clock = clock
         self._retention = retention
+        self._has_looked = False
 
     def __call__(self) -> int:
-        """How many folders were removed. Raises RecordError."""
+        """How many folders were removed. Raises RecordError, StoreError."""
         if self._retention.records is not None:
             forgotten = self._record.forget((self._clock.today() - self._retention.records).isoformat())
             if forgotten:
                 log.info("%d records removed after their retention", forgotten)
-        old = self._hand_over.older_than(self._clock.now() - self._retention.folders)
+        now = self._clock.now()
+        if not self._has_looked:
+            self._tell_strangers(self._hand_over.older_than(now))
+            self._has_looked = True
+        halves = [one for one in self._hand_over.older_than(now - WRITTEN_WITHIN) if self._is_left(one)]
+        return len(halves) + self._remove_old(self._hand_over.older_than(now - self._retention.folders))
+
+    def _is_left(self, folder: str) -> bool:
+        """Whether a folder was half written, and is removed."""
+        if not self._hand_over.is_half_written(folder):
+            return False
+        self._hand_over.remove(folder)
+        log.warning("half-written hand-over folder removed: %s", folder)
+        return True
+
+    def _tell_strangers(self, folders: Sequence[str]) -> None:
+        """Folders that no record knows; one whose study is in work may be about to be known."""
+        for folder in folders:
+            uid = None if self._hand_over.is_half_written(folder) else self._hand_over.study_of(folder)
+            study = None if uid is None else self._record.get(uid)
+            is_known = study is not None and any(delivery.folder == folder for delivery in study.deliveries)
+            if uid is None or is_known or (study is not None and study.next_step is not None):
+                continue
+            study_log(("", "", uid)).warning("hand-over folder that no record knows, left alone: %s", folder)
+
+    def _remove_old(self, old: Sequence[str]) -> int:
         if not old:
             return 0
         needed = self._needed()
