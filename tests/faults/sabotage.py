@@ -113,7 +113,7 @@ def install() -> None:
         pass_by("deleted")
 
     SqliteRecord._transaction = mortal_transaction  # type: ignore[method-assign]
-    SqliteRecord.hold = mortal_hold  # type: ignore[method-assign]
+    SqliteRecord.hold = mortal_hold  # type: ignore[assignment,method-assign]
     RabbitMQ.publish = mortal_publish  # type: ignore[method-assign]
     OrthancStore.delete = mortal_delete  # type: ignore[method-assign]
 
