@@ -4,6 +4,9 @@ CODE := plugin filters dispatcher tests docker
 UNIT := $(PYTHON) -m pytest tests/unit -q
 DATA ?=
 ONCE ?=
+FROM ?=
+TO ?=
+RESUME ?=
 CONFIG ?=
 
 .PHONY: help install demo run pull probe test check lint format faults bench docker-test dev mongodb clean
@@ -55,6 +58,9 @@ bench: dev  ## how fast it is here
 
 docker-test: dev  ## build the containers, run them, send a day through (needs a Docker engine)
 	$(PYTHON) docker/harness.py
+
+migrate: install  ## copy the record: FROM=sqlite:///var/pacs-pull.db TO=mongodb://host/database; RESUME=1 after an interruption
+	@exec $(PYTHON) -m plugin.migrate "$(FROM)" "$(TO)" $(if $(RESUME),--resume)
 
 dev:
 	@scripts/install dev

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -251,6 +251,12 @@ class Record(Protocol):
 
     def leases(self) -> dict[str, Lease]:
         """The leases by name, lapsed ones too."""
+
+    def all(self) -> Iterator[Study]:
+        """Every study, in the order of the StudyInstanceUIDs."""
+
+    def put(self, studies: Sequence[Study]) -> None:
+        """Insert or replace studies as they are, version and all: a copy of another record."""
 
     def close(self) -> None:
         """Let go of the database, at the end."""

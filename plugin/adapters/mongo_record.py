@@ -7,14 +7,22 @@ compare-and-set: it replaces the document that it was made from, or is made agai
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bson.codec_options import CodecOptions
-from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient, ReadPreference, ReturnDocument, WriteConcern
+from pymongo import (
+    ASCENDING,
+    DESCENDING,
+    IndexModel,
+    MongoClient,
+    ReadPreference,
+    ReturnDocument,
+    WriteConcern,
+)
 from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
@@ -176,6 +184,18 @@ class MongoRecord:
     def leases(self) -> dict[str, Lease]:
         with self._named_leases() as leases:
             return {each["_id"]: Lease(each["owner"], datetime.fromisoformat(each["until"])) for each in leases.find()}
+
+    def all(self) -> Iterator[Study]:
+        with self._studies() as studies, studies.find().sort("_id", ASCENDING) as found:
+            yield from map(from_document, found)
+
+    def put(self, studies: Sequence[Study]) -> None:
+        with self._studies() as collection:
+            documents = {study.study_instance_uid: _document(study) for study in studies}
+            for known in list(collection.find({"_id": {"$in": list(documents)}}, {"_id": True})):
+                collection.replace_one(known, documents.pop(known["_id"]))
+            if documents:
+                collection.insert_many(documents.values())
 
     def close(self) -> None:
         self._client.close()

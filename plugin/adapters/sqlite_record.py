@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -41,6 +41,7 @@ UPDATE study_info_list SET leaseOwner = :next, leaseUntil = :until,
 WHERE leaseOwner = :owner
 """
 MOST = 100
+PAGE = 500
 
 
 class SqliteRecord:
@@ -155,6 +156,18 @@ class SqliteRecord:
     def leases(self) -> dict[str, Lease]:
         rows = self._read("SELECT name, owner, until FROM leases", [])
         return {name: Lease(owner, datetime.fromtimestamp(until, UTC)) for name, owner, until in rows}
+
+    def all(self) -> Iterator[Study]:
+        last = ""
+        while rows := self._read(f"{DOC} WHERE studyInstanceUID > ? ORDER BY studyInstanceUID LIMIT {PAGE}", [last]):
+            studies = [read(row[0]) for row in rows]
+            yield from studies
+            last = studies[-1].study_instance_uid
+
+    def put(self, studies: Sequence[Study]) -> None:
+        with self._transaction() as connection:
+            for study in studies:
+                write(connection, study)
 
     def close(self) -> None:
         with self._lock:
