@@ -37,6 +37,7 @@ from plugin.pipeline.driver import Driver, StepFunction
 from plugin.pipeline.find import Find
 from plugin.pipeline.gate import Gate, Limits
 from plugin.pipeline.health import Health
+from plugin.pipeline.pace import Manners, Pace, PacedSource
 from plugin.pipeline.probe import Probe
 from plugin.pipeline.publish import Publish
 from plugin.pipeline.pull import Pull, PullSource, Slots
@@ -126,13 +127,19 @@ class _House:
         http = Loopback(me.url, orthanc.GenerateRestApiAuthorizationToken())
         record = open_record(settings.database.url.get_secret_value(), settings.path(Path()))
         clock, set_sources = SystemClock(), settings.sources
-        sources = {alias: open_source(alias, source, http, me.ae_title) for alias, source in set_sources.items()}
+        paces = {alias: Pace(manners(source), clock) for alias, source in set_sources.items()}
+        sources: dict[str, Source] = {
+            alias: PacedSource(open_source(alias, source, http, me.ae_title), paces[alias])
+            for alias, source in set_sources.items()
+        }
         store = OrthancStore(Sdk(orthanc), http, me.storage)
         hand_over = HandOverFolder(settings.path(settings.store_image_directory), store)
         broker = open_broker(settings, rules)
         health = Health(sources)
         slots = Slots({alias: source.max_concurrent_retrieves for alias, source in set_sources.items()})
-        pull_sources = {alias: pull_source(sources[alias], source) for alias, source in set_sources.items()}
+        pull_sources = {
+            alias: pull_source(sources[alias], source, paces[alias]) for alias, source in set_sources.items()
+        }
         policy = DeliveryPolicy(settings.max_repulls, settings.resend_only_thicker_series)
         verify, select = Verify(sources, health), Select(store, hand_over, shadow)
         steps: dict[Step, StepFunction] = {
@@ -159,6 +166,7 @@ class _House:
             driver=Driver(record, clock, me.name, steps),
             health=health,
             slots=slots,
+            paces=paces,
             gate=gate,
             broker=broker,
             events=self._events,
@@ -245,5 +253,11 @@ def authorization(settings: SourceSettings) -> str:
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
-def pull_source(source: Source, settings: SourceSettings) -> PullSource:
-    return PullSource(source, settings.query_level == "Series", settings.max_concurrent_retrieves, settings.max_tries)
+def manners(settings: SourceSettings) -> Manners:
+    """How politely a source is treated."""
+    return Manners(settings.min_seconds_between_operations, settings.max_images_per_minute, tuple(settings.quiet_hours))
+
+
+def pull_source(source: Source, settings: SourceSettings, pace: Pace) -> PullSource:
+    is_series_level = settings.query_level == "Series"
+    return PullSource(source, is_series_level, settings.max_concurrent_retrieves, settings.max_tries, pace)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -14,13 +14,14 @@ from filters import RulesFile
 from plugin.adapters.rabbitmq import RabbitMQ
 from plugin.callbacks import EventQueue
 from plugin.domain.holding import GATEWAY
-from plugin.domain.priority import back_off
-from plugin.domain.study import Lease, Step
+from plugin.domain.priority import MANUAL, back_off
+from plugin.domain.study import Lease, Step, Study
 from plugin.errors import BrokerError, SourceError
 from plugin.pipeline.driver import LEASE, Driver
 from plugin.pipeline.find import Find
 from plugin.pipeline.gate import Gate
 from plugin.pipeline.health import Health
+from plugin.pipeline.pace import Pace
 from plugin.pipeline.pull import Slots
 from plugin.pipeline.receive import Receive
 from plugin.pipeline.reconcile import Reconcile
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 IDLE = 1.0
 """Seconds between looks for work whose time has come; new work wakes its worker at once."""
+QUIET_LOOK = 30.0
+"""Seconds between looks at the clock in a source's quiet hours."""
 RECONCILE_SECONDS = 300.0
 RETAIN_SECONDS = 600.0
 LONGEST_POLL_SECONDS = 300.0
@@ -59,6 +62,7 @@ class Crew:
     take_over: TakeOver
     retain: Retain
     finds: dict[str, Find]
+    paces: Mapping[str, Pace] = field(default_factory=dict)
     stable_seconds: float = 0.0
     """Orthanc's StableAge."""
 
@@ -118,6 +122,8 @@ class Workers:
             return IDLE
         if not self._is_elected(alias):
             return min(interval, LEASE.total_seconds() / 3)
+        if alias in self._crew.paces and self._crew.paces[alias].is_quiet():
+            return min(interval, QUIET_LOOK)
         try:
             ready = self._crew.finds[alias]()
         except SourceError as error:
@@ -141,6 +147,16 @@ class Workers:
             log.warning("%s is polled by another gateway now", alias)
         return is_elected
 
+    def _claimed(self, free: list[str], lowest_rank: int) -> Study | None:
+        """The next study to pull; from a source that rests only what somebody waits for."""
+        crew = self._crew
+        resting = [alias for alias in free if alias in crew.paces and crew.paces[alias].is_resting()]
+        awake = [alias for alias in free if alias not in resting]
+        study = crew.driver.claim(Step.PULL, resting, MANUAL) if resting else None
+        if study is None and awake:
+            study = crew.driver.claim(Step.PULL, awake, lowest_rank)
+        return study
+
     def _pull(self) -> float:
         if not self._has_reconciled:
             return IDLE
@@ -149,7 +165,7 @@ class Workers:
             lowest_rank = crew.gate.lowest_rank()
             free = [alias for alias in crew.slots.free() if crew.health.is_up(alias)]
             waiting = crew.record.number_waiting(Step.PULL)
-            study = crew.driver.claim(Step.PULL, free, lowest_rank) if free and lowest_rank is not None else None
+            study = self._claimed(free, lowest_rank) if lowest_rank is not None else None
             if study is not None:
                 holding = [alias for alias in free if alias in study.sources]
                 crew.slots.take(study.study_instance_uid, random.choice(holding or free))

@@ -15,6 +15,7 @@ from plugin.errors import LevelRefusedError, SourceError, TransientError
 from plugin.logs import study_log
 from plugin.pipeline.driver import ForeverStep
 from plugin.pipeline.health import Health
+from plugin.pipeline.pace import Pace
 from plugin.pipeline.retrieve import Retrieve
 from plugin.ports import Clock, ImageStore, Source
 
@@ -29,6 +30,7 @@ class PullSource:
     is_series_level: bool
     max_concurrent_retrieves: int
     max_tries: int
+    pace: Pace | None = None
 
 
 class Slots:
@@ -129,6 +131,8 @@ class Pull(ForeverStep):
             return settled.then(Step.CLEAN)
         had = self._retrieve.number_stored(study)
         failure = self._retrieve(study, entry.source, series)
+        if entry.pace is not None:
+            entry.pace.brought(self._retrieve.number_stored(study) - had)
         # One image that it cannot send fails each move: a source that answers and has no more leaves it to the counts.
         is_over = had > 0 and self._health.is_up(entry.source.alias)
         if failure is not None and self._retrieve.number_stored(study) <= had and not is_over:
