@@ -9,7 +9,7 @@ TO ?=
 RESUME ?=
 CONFIG ?=
 
-.PHONY: help install demo run pull probe test check lint format faults bench docker-test dev mongodb clean
+.PHONY: help install demo run pull probe test check lint format faults bench migrate docker-test dev mongodb clean
 
 help:     ## these lines
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 16
