@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +19,32 @@ from tests.simulators import orthanc, rabbitmq
 from tests.simulators.rabbitmq import RabbitMQ
 
 TALLY = pytest.StashKey[Tally]()
+THOROUGH = {
+    "test_a_disk_is_full[Orthanc's storage and index]",
+    "test_broker_hangs",
+    "test_broker_killed_again_and_again",
+    "test_gateway_and_database_are_killed",
+    "test_killed_and_started_on_a_full_disk[hand-over folder]",
+    "test_nodes_die_during_deliveries",
+    "test_pulling_pauses_before_a_disk_is_full[hand-over folder]",
+    "test_the_database_is_killed[moving]",
+    "test_the_database_is_killed[polling]",
+}
+"""Long ones whose like is tried anyway: for `make faults` only (PACS_PULL_FAULT_STRIDE=1)."""
 
 __all__ = ["broker"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TALLY] = Tally()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("PACS_PULL_FAULT_STRIDE") == "1":
+        return
+    left_out = [item for item in items if "tests/faults" in str(item.path) and item.name in THOROUGH]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture

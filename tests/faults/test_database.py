@@ -16,7 +16,7 @@ from tests.simulators import ferretdb
 from tests.simulators.mongod import Mongod
 from tests.simulators.process import wait_until
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

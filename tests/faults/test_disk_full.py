@@ -13,7 +13,7 @@ from tests.faults.hospital import Hospital
 from tests.faults.studies import THIN, Day
 from tests.faults.verdict import Tally, check
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 MEGABYTES = 24
 """Orthanc's index and its write-ahead log take some of it."""
@@ -98,6 +98,26 @@ def test_a_disk_is_full(what: str, site: Hospital, disk: SmallDisk, day: Day, ta
         disk.clear()
         site.wait_done(day.uid("ct"))
         tally.add(f"disk full: {what}", check(site, {day.uid("ct"): THIN, day.uid("dx"): 2}))
+
+
+@pytest.mark.parametrize("what", ["hand-over folder", "record"])
+def test_killed_and_started_on_a_full_disk(what: str, site: Hospital, disk: SmallDisk, day: Day, tally: Tally) -> None:
+    """A restart is what a person tries first."""
+    put_on(disk, site, what)
+    site.gateway.settings["MinFreeDiskMegabytes"] = 0
+    with site.simulated_pacs() as pacs:
+        site.gateway.start()
+        site.wait_log("from pacs is 0")
+        disk.fill()
+        pacs.add_files(day.files["ct"])
+        site.wait_log(SYMPTOMS[what])
+        site.gateway.kill()
+        site.gateway.start()
+        times = site.gateway.python_log().count(SYMPTOMS[what])
+        site.wait_log(SYMPTOMS[what], times=times + 1, seconds=60)
+        disk.clear()
+        site.wait_done(day.uid("ct"))
+        tally.add(f"disk full, gateway killed: {what}", check(site, {day.uid("ct"): THIN}, faults=2))
 
 
 @pytest.mark.parametrize("what", ["hand-over folder", "Orthanc's storage"])

@@ -11,7 +11,7 @@ from tests.integration.site import mixture
 from tests.simulators.process import wait_until
 from tests.simulators.rabbitmq import RabbitMQ
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 
 def instances(site: Hospital) -> int:
@@ -88,6 +88,23 @@ def test_broker_killed_again_and_again(own_site: Hospital, own_broker: RabbitMQ,
         site.wait_done(day.uid("dx"))
         wanted = {day.uid("ct"): THIN + LATE, day.uid("dx"): 2}
         tally.add("RabbitMQ killed while it is given a message", check(site, wanted, faults=3))
+
+
+def test_broker_hangs(own_site: Hospital, own_broker: RabbitMQ, day: Day, tally: Tally) -> None:
+    """It takes what comes and says nothing, for longer than its heartbeats: noticed, and gone on with."""
+    site = own_site
+    own_broker.start()
+    with site.simulated_pacs() as pacs:
+        site.gateway.start()
+        wait_until(lambda: "series" in own_broker.ctl("list_queues", "name"), 30, "the queue to be declared")
+        own_broker.pause()
+        for name in ("ct", "dx"):
+            pacs.add_files(day.files[name])
+        site.wait_log("RabbitMQ is away", seconds=150)
+        assert instances(site) > 0
+        own_broker.resume()
+        site.wait_done(day.uid("ct"), day.uid("dx"))
+        tally.add("RabbitMQ hangs", check(site, {day.uid("ct"): THIN, day.uid("dx"): 2}))
 
 
 def test_gateway_killed_before_a_push_is_stable(site: Hospital, day: Day, tally: Tally) -> None:

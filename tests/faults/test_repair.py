@@ -16,7 +16,7 @@ from tests.simulators.pacs import Faults
 from tests.simulators.process import LOOPBACK, wait_until
 from tests.simulators.proxy import Proxy
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 STRANGER = "aaaaaaaa-bbbbbbbb-cccccccc-dddddddd-eeeeeeee"
 HALF = ".part-11111111-22222222-33333333-44444444-55555555"
