@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any, Self
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from tests.simulators.process import LOOPBACK, ServerError, ServerProcess, accepts, free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = Path("/usr/share/orthanc/plugins")
+ONCE_MORE = Retry(connect=0, read=1, status=0, other=0, allowed_methods=None)
+"""Orthanc may close a kept connection just when it is used again."""
 PYTHON_PLUGIN = PLUGINS / "libOrthancPython.so"
 
 
@@ -39,6 +43,7 @@ class Orthanc(ServerProcess):
         self.ae_title = ae_title
         self.http_port, self.dicom_port = free_ports(2)
         self.session = requests.Session()
+        self.session.mount("http://", HTTPAdapter(max_retries=ONCE_MORE))
         self.configuration: dict[str, Any] = {
             "Name": ae_title,
             "DicomAet": ae_title,

@@ -29,7 +29,7 @@ WHOLE = {
     "study-only": Case(Faults(find_levels=frozenset({"STUDY"}))),
     "grows": Case(Faults(images_per_second=4)),
 }
-CASES = {**WHOLE, **UNKNOWN, **INCOMPLETE}
+CASES = {**WHOLE, **UNKNOWN, **INCOMPLETE, "misses-always": Case(Faults(missing_last=1))}
 
 
 @pytest.mark.parametrize("alias", WHOLE)
@@ -51,3 +51,12 @@ def test_a_pacs_that_claims_more_than_it_has(ward: Ward, alias: str) -> None:
     assert record["completeness"]["expected"] > record["completeness"]["received"] == 28
     assert len(ward.asked(alias, ct, "STUDY")) == 1, "one pull; what is asked for again are the series"
     assert len(ward.asked(alias, ct, "SERIES")) <= 2
+
+
+def test_missing_for_ever_is_delivered_and_marked(ward: Ward) -> None:
+    department = ward.departments["misses-always"]
+    record = ward.wait_settled(department.ct)[department.ct.name]
+    (message,) = ward.delivered(department.ct)
+    assert record["completeness"] == {"status": "incomplete", "expected": 28, "received": 27, "repulls": 1}
+    assert message.body["complete"] is False
+    assert (message.body["numberInPacs"], message.body["numberReceived"], len(message.files)) == (14, 13, 13)

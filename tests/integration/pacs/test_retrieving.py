@@ -11,6 +11,7 @@ from tests.simulators.pacs import Faults
 
 ONCE: dict[str, Any] = {"retrieves_affected": 1}
 SLOW_SECONDS = 1.0
+SETTINGS = {"MaxRepulls": 3}
 
 WHOLE = {
     "honest": Case(),
@@ -25,7 +26,6 @@ WHOLE = {
 }
 CASES = {
     **WHOLE,
-    "misses-always": Case(Faults(missing_last=1)),
     "no-destination": Case(Faults(unknown_destination=True), {"MaxTries": 2}),
 }
 
@@ -33,15 +33,6 @@ CASES = {
 @pytest.mark.parametrize("alias", WHOLE)
 def test_whole(ward: Ward, alias: str) -> None:
     ward.check_whole(alias)
-
-
-def test_missing_for_ever_is_delivered_and_marked(ward: Ward) -> None:
-    department = ward.departments["misses-always"]
-    record = ward.wait_settled(department.ct)[department.ct.name]
-    (message,) = ward.delivered(department.ct)
-    assert record["completeness"] == {"status": "incomplete", "expected": 28, "received": 27, "repulls": 1}
-    assert message.body["complete"] is False
-    assert (message.body["numberInPacs"], message.body["numberReceived"], len(message.files)) == (14, 13, 13)
 
 
 def test_a_move_that_never_works_fails_the_study(ward: Ward) -> None:
