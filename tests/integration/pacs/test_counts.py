@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.pacs.ward import Case, Ward
+from tests.integration.pacs.ward import Case, Department, Ward
 from tests.simulators.pacs import COUNT_KEYS, Faults
 
 NO_COUNTS = Faults(unanswered_keys=COUNT_KEYS)
@@ -29,7 +29,15 @@ WHOLE = {
     "study-only": Case(Faults(find_levels=frozenset({"STUDY"}))),
     "grows": Case(Faults(images_per_second=4)),
 }
-CASES = {**WHOLE, **UNKNOWN, **INCOMPLETE, "misses-always": Case(Faults(missing_last=1))}
+THIN_SERIES = Department("misses-one").thin
+CASES = {
+    **WHOLE,
+    **UNKNOWN,
+    **INCOMPLETE,
+    "misses-always": Case(Faults(missing_last=1)),
+    "misses-one": Case(Faults(missing_uids=frozenset({Department("misses-one").ct.sop_instance_uids(THIN_SERIES)[5]}))),
+    "knows-by-spaces": Case(Faults(uid_padding=" ", strict_uids=True)),
+}
 
 
 @pytest.mark.parametrize("alias", WHOLE)
@@ -60,3 +68,20 @@ def test_missing_for_ever_is_delivered_and_marked(ward: Ward) -> None:
     assert record["completeness"] == {"status": "incomplete", "expected": 28, "received": 27, "repulls": 1}
     assert message.body["complete"] is False
     assert (message.body["numberInPacs"], message.body["numberReceived"], len(message.files)) == (14, 13, 13)
+
+
+def test_one_image_that_is_never_sent(ward: Ward) -> None:
+    department = ward.departments["misses-one"]
+    record = ward.wait_settled(department.ct)[department.ct.name]
+    (message,) = ward.delivered(department.ct)
+    assert record["completeness"]["status"] == "incomplete"
+    assert (message.body["numberInPacs"], message.body["numberReceived"], message.body["complete"]) == (14, 13, False)
+
+
+def test_a_pacs_that_knows_its_uids_by_their_spaces(ward: Ward) -> None:
+    """Orthanc trims them: nothing can be had, and the record says so."""
+    department = ward.departments["knows-by-spaces"]
+    record = ward.wait_settled(department.ct)[department.ct.name]
+    assert record["state"] == "failed"
+    assert record["lastError"]
+    assert ward.servers["knows-by-spaces"].requests.sent == []
