@@ -41,7 +41,7 @@ def pulled(site: Hospital, pacs: SimulatedPacs, day: Day) -> Wanted:
 def pushed(site: Hospital, pacs: SimulatedPacs, day: Day) -> Wanted:
     """Somebody sends two studies; the PACS does not have them."""
     for name in ("ct", "dx"):
-        site.push(day.files[name])
+        site.push(day.files[name][::-1])  # the series that is wanted first: its first images are in danger
     site.wait_done(day.uid("ct"), images=THIN)
     site.wait_done(day.uid("dx"), images=2)
     return {day.uid("ct"): THIN, day.uid("dx"): 2}
