@@ -41,6 +41,9 @@ def seen_again(
     since first seen; or, for a study that is not waited for (radiographs), the first sight; or, whatever the numbers
     are, the rule's patience since ``waiting_since`` (None: it has no end).
     """
+    if before is not None and not rule.by_count and not before.is_stable:
+        is_old = seen.first_seen_at - before.first_seen_at >= rule.delay
+        return replace(seen, first_seen_at=before.first_seen_at, is_stable=is_old or not is_waited_for)
     if before is None or seen.number_in_pacs != before.number_in_pacs:
         is_too_long = waiting_since is not None and seen.first_seen_at - waiting_since >= rule.patience
         return replace(seen, is_stable=not is_waited_for or is_too_long)

@@ -56,8 +56,9 @@ def test_two_equal_counts_or_an_age(numbers: list[int | None], stable: list[bool
     assert sightings(numbers, BY_COUNT, is_waited=True) == stable
 
 
-def test_by_delay_equal_counts_say_nothing() -> None:
-    assert sightings([7] * 6, BY_DELAY, is_waited=True) == [False] * 5 + [True]
+@pytest.mark.parametrize("numbers", [[7] * 6, [1, 2, 3, 4, 5, 6], [None, 3, None, 3, 3, 4]])
+def test_by_delay_the_age_is_all_that_counts(numbers: list[int | None]) -> None:
+    assert sightings(numbers, BY_DELAY, is_waited=True) == [False] * 5 + [True]
 
 
 @pytest.mark.parametrize("numbers", [[1], [1, 2, 2], [None, None]])
