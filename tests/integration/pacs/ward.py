@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -92,7 +93,7 @@ class Ward(Site):
         self.messages: list[Message] = []
         self.gateway.configuration["DicomModalities"] = {}
         self.gateway.settings["Sources"] = {
-            alias: {"PollIntervalSeconds": 1, "TimeoutSeconds": 5, **case.settings} for alias, case in cases.items()
+            alias: {"PollIntervalSeconds": 2, "TimeoutSeconds": 5, **case.settings} for alias, case in cases.items()
         }
         self.gateway.settings.update({"MaxRepulls": 1, **settings})
 
@@ -119,8 +120,8 @@ class Ward(Site):
 
     def __exit__(self, *_: object) -> None:
         self.gateway.stop()
-        for server in self.servers.values():
-            server.stop()
+        with ThreadPoolExecutor(max(len(self.servers), 1)) as pool:
+            list(pool.map(SimulatedPacs.stop, self.servers.values()))
 
     def logs(self) -> Iterator[tuple[str, str]]:
         yield "orthanc-python.log", self.gateway.python_log()[-30_000:]
